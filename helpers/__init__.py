@@ -1,0 +1,14 @@
+"""The course's helpers: they set up, draw and check, and leave every LangChain call to the lesson."""
+
+from __future__ import annotations
+
+
+def start(lang: str | None = None) -> str:
+    """Choose the chat model that this notebook talks to, say which one, and return its name.
+
+    `lang` is the language of the message: "en", "zh" or "fr"; None means the system's.
+    See `helpers.backend.start` for the rules and the errors.
+    """
+    from helpers.backend import start as start_backend
+
+    return start_backend(lang)

@@ -12,3 +12,10 @@ def start(lang: str | None = None) -> str:
     from helpers.backend import start as start_backend
 
     return start_backend(lang)
+
+
+def doctor() -> None:
+    """Look at everything the course needs and print what is found, never a key."""
+    from helpers.doctor import doctor as examine
+
+    examine()

@@ -1,0 +1,133 @@
+"""The course's command line: python -m helpers COMMAND."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import re
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+from helpers import environment
+from helpers.environment import ROOT, CourseError, tell, typed
+from helpers.language import system_language
+
+USAGE = {
+    "en": "Usage: {command}\n\n{lines}\n\n"
+    "lab takes --lang zh|en|fr, --port N and --no-browser; the rest goes to JupyterLab.\n"
+    "What stands after test goes to pytest.",
+    "zh": "用法：{command}\n\n{lines}\n\n"
+    "lab 接受 --lang zh|en|fr、--port N 和 --no-browser，其余参数交给 JupyterLab。\n"
+    "test 后面的参数交给 pytest。",
+    "fr": "Utilisation : {command}\n\n{lines}\n\n"
+    "lab accepte --lang zh|en|fr, --port N et --no-browser ; le reste va à JupyterLab.\n"
+    "Ce qui suit test va à pytest.",
+}
+UNKNOWN = {
+    "en": "There is no command {name}. To see the commands, type:\n\n    {command}",
+    "zh": "没有 {name} 这个命令。要查看所有命令，请输入：\n\n    {command}",
+    "fr": "La commande {name} n'existe pas. Pour voir les commandes, tapez :\n\n    {command}",
+}
+
+# Name -> (module whose main(command, argv) runs it in the environment, what it does).
+COMMANDS = {
+    "lab": (
+        "helpers.lab",
+        {
+            "en": "set everything up and open the course in JupyterLab",
+            "zh": "装好所需的一切，并在 JupyterLab 中打开课程",
+            "fr": "tout installer et ouvrir le cours dans JupyterLab",
+        },
+    ),
+    "test": (
+        "pytest",
+        {
+            "en": "set everything up and run all tests",
+            "zh": "装好所需的一切，并运行全部测试",
+            "fr": "tout installer et lancer tous les tests",
+        },
+    ),
+    "build": (
+        "helpers.builder",
+        {
+            "en": "build and execute the notebooks from notebooks/source",
+            "zh": "由 notebooks/source 生成并执行各课的 notebook",
+            "fr": "construire et exécuter les notebooks depuis notebooks/source",
+        },
+    ),
+    "status": (
+        "helpers.builder",
+        {
+            "en": "show which lessons and translations need work",
+            "zh": "显示哪些课和译文还需要处理",
+            "fr": "montrer les leçons et les traductions à reprendre",
+        },
+    ),
+    "translated": (
+        "helpers.builder",
+        {
+            "en": "mark one cell's translation as up to date",
+            "zh": "把一个单元格的译文标记为最新",
+            "fr": "marquer la traduction d'une cellule comme à jour",
+        },
+    ),
+}
+
+
+def usage(lang: str) -> str:
+    """Return the list of commands in the language `lang`."""
+    lines = "\n".join(f"    {name:12}{texts[lang]}" for name, (_, texts) in COMMANDS.items())
+    return tell(USAGE, lang, command=typed("COMMAND", "…"), lines=lines)
+
+
+def run(command: str, argv: Sequence[str], lang: str) -> int:
+    """Run `command` in the environment, made first where needed, and return its exit code."""
+    module = COMMANDS[command][0]
+    if module == "helpers.lab":  # needs no environment in this process, and makes its own
+        from helpers import lab
+
+        return lab.main(argv)
+    python = str(environment.set_up(lang))
+    if module == "pytest":
+        return environment.run([python, "-m", "pytest", *argv], cwd=ROOT)
+    if environment.is_inside(ROOT / ".venv"):
+        return int(importlib.import_module(module).main(command, list(argv)))
+    return environment.run([python, "-m", "helpers", command, *argv])
+
+
+def terminated(signum: int, frame: FrameType | None) -> None:
+    """End as after an error, so that children are ended too."""
+    sys.exit(128 + signum)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command that `argv` names and return the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A Windows code page cannot show every character; a "?" is better than a traceback.
+            stream.reconfigure(errors="replace", line_buffering=True)
+    signal.signal(signal.SIGTERM, terminated)
+    asked = re.search(r"--lang[= ](zh|en|fr)\b", " ".join(argv))
+    lang = asked.group(1) if asked else system_language()
+    try:
+        environment.check_python(lang)
+        if not argv or {"-h", "--help"} & set(argv if argv[0] == "lab" else argv[:1]):
+            print(usage(lang))
+            return 0
+        if argv[0] not in COMMANDS:
+            print(tell(UNKNOWN, lang, name=argv[0], command=typed("--help")), file=sys.stderr)
+            return 2
+        return run(argv[0], argv[1:], lang)
+    except CourseError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        message = tell(environment.INTERRUPTED, lang, command=typed(*argv))
+        print(f"\n{message}", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,158 @@
+"""The built-in model's prepared answers: reads book.yaml and finds the answer to a conversation."""
+
+from __future__ import annotations
+
+import functools
+import re
+import unicodedata
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from helpers.language import LANGUAGES
+
+PATH = Path(__file__).with_name("book.yaml")
+
+# PyYAML's parser in C is ten times as fast; not every platform's wheel has it.
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+# Short words that a question in one of the languages can hardly do without.
+_FRENCH = set(
+    re.findall(
+        r"\w+",
+        "au aux avec bonjour ce cette comment dans de des du elle en est et il je la le les ma mon ne "
+        "nous où par pas pour pourquoi quand que quel quelle qui quoi salut son sur tu un une vous",
+    )
+)
+_ENGLISH = set(
+    re.findall(
+        r"\w+",
+        "a an and are at can do does for from how i in is it my of or the this to was what when where "
+        "which who why with you your",
+    )
+)
+
+
+class BookError(ValueError):
+    """An entry of the book is wrong; the message names the entry and the language."""
+
+
+class Message(NamedTuple):
+    """One message of a conversation, with its content as plain text."""
+
+    role: str
+    text: str
+
+
+# A last question, the system message and one earlier question, normalised; None means any.
+Key = tuple[str | None, ...]
+
+
+class Book(NamedTuple):
+    """The prepared answers by what was said, and by language the reply to any other question."""
+
+    answers: dict[Key, str]
+    unknown: dict[str, str]
+
+
+def normalise(text: str) -> str:
+    """Return `text` without what should not matter: case, width, punctuation and white space."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(char for char in folded if unicodedata.category(char)[0] not in "PZC")
+
+
+def language_of(text: str) -> str:
+    """Guess which of the course's languages `text` is in: Han characters, accents, small words."""
+    if re.search("[\u3400-\u9fff]", text):
+        return "zh"
+    words = set(re.findall(r"[^\W\d_]+", text.casefold()))
+    french = len(words & _FRENCH) + bool(re.search("[àâæçéèêëîïôœùûÿ]", text.casefold()))
+    return "fr" if french > len(words & _ENGLISH) else "en"
+
+
+def load(path: Path = PATH) -> Book:
+    """Read a book; its first lines say what it looks like. Raise BookError where it does not."""
+    try:
+        source = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise BookError(f"{path.name} is not valid YAML: {error}") from error
+    if not isinstance(source, dict) or set(source) != {"unknown", "entries"}:
+        raise BookError(f"{path.name} must have the keys 'unknown' and 'entries', and no other")
+    if not isinstance(source["entries"], list):
+        raise BookError(f"{path.name}: entries must be a list")
+    book = Book({}, _one_text(source, "unknown", path.name))
+    ids = set()
+    for number, entry in enumerate(source["entries"], 1):
+        if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
+            raise BookError(f"entry {number}: must have an id, ask and answer")
+        where = f"entry '{entry['id']}'"
+        if entry["id"] in ids:
+            raise BookError(f"{where}: another entry has the same id")
+        ids.add(entry["id"])
+        _add(book, entry, where)
+    return book
+
+
+def _add(book: Book, entry: dict[str, Any], where: str) -> None:
+    if unknown := sorted(map(str, set(entry) - {"id", "ask", "answer", "system", "earlier"})):
+        raise BookError(f"{where}: unknown key {', '.join(unknown)}")
+    answers = _one_text(entry, "answer", where)
+    wordings = [_texts(entry, "ask", where)]
+    for field in ("system", "earlier"):
+        anything: dict[str, Any] = {lang: [None] for lang in LANGUAGES}
+        wordings.append(_texts(entry, field, where) if field in entry else anything)
+    for lang in LANGUAGES:
+        for texts in product(*(wording[lang] for wording in wordings)):
+            key = tuple(text and normalise(text) for text in texts)
+            if key in book.answers:
+                raise BookError(f"{where}, {lang}: {texts[0]!r} already has an answer")
+            book.answers[key] = answers[lang]
+
+
+def _texts(entry: dict[str, Any], field: str, where: str) -> dict[str, list[str]]:
+    """Return the texts of a field by language; a single text becomes a list of one."""
+    given = entry.get(field)
+    if not isinstance(given, dict):
+        raise BookError(f"{where}: {field} must be given for each of {', '.join(LANGUAGES)}")
+    if unknown := sorted(map(str, set(given) - set(LANGUAGES))):
+        raise BookError(f"{where}: {field} has an unknown language, {', '.join(unknown)}")
+    texts = {}
+    for lang in LANGUAGES:
+        if lang not in given:
+            raise BookError(f"{where}, {lang}: {field} is missing")
+        texts[lang] = given[lang] if isinstance(given[lang], list) else [given[lang]]
+        if not texts[lang] or any(not isinstance(t, str) or not normalise(t) for t in texts[lang]):
+            raise BookError(f"{where}, {lang}: {field} must be text, and not empty")
+    return texts
+
+
+def _one_text(entry: dict[str, Any], field: str, where: str) -> dict[str, str]:
+    texts = _texts(entry, field, where)
+    for lang in LANGUAGES:
+        if len(texts[lang]) > 1:
+            raise BookError(f"{where}, {lang}: {field} must be one text, not a list")
+    return {lang: text for lang, [text] in texts.items()}
+
+
+_course_book = functools.cache(load)
+
+
+def answer(messages: Sequence[Message]) -> str:
+    """Return the answer to the last user message, in the language it was asked in.
+
+    An entry that fits the system message is preferred to one that fits an earlier question,
+    and that to one that asks for neither. What the book does not know gets its honest reply.
+    """
+    book = _course_book()
+    said = [message.text for message in messages if message.role == "user"]
+    told = [message.text for message in messages if message.role in ("system", "developer")]
+    question = normalise(said[-1]) if said else ""
+    systems = [*(normalise(text) for text in told[-1:]), None]
+    earlier = [*(normalise(text) for text in reversed(said[:-1])), None]
+    for system, before in product(systems, earlier):
+        if found := book.answers.get((question, system, before)):
+            return found
+    return book.unknown[language_of(said[-1] if said else "")]

@@ -1,0 +1,289 @@
+"""Makes the notebooks of the three languages from the lessons' sources, and keeps them in step."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+
+from helpers import stable
+from helpers.backend import without_real_model
+from helpers.language import LANGUAGES
+from helpers.source import Lesson, SourceError, lesson_paths, read_lesson, restamp
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+CELL_TIMEOUT = 120  # seconds that one cell may take
+
+HEADER = {
+    "en": {"minutes": "About {} minutes", "en": "English", "zh": "中文", "fr": "Français"},
+    "zh": {"minutes": "约 {} 分钟", "en": "English", "zh": "中文", "fr": "Français"},
+    "fr": {"minutes": "Environ {} minutes", "en": "English", "zh": "中文", "fr": "Français"},
+}
+
+
+def header(lesson: Lesson, lang: str, previous: Lesson | None, following: Lesson | None) -> str:
+    """Return the lesson's first cell: title, length, links to the other languages, goal, neighbours."""
+    _, _, goal = lesson.cells[0].source(lang).partition("\n")
+    facts = [HEADER[lang]["minutes"].format(lesson.minutes)]
+    facts += [
+        f"[{HEADER[lang][other]}](../{other}/{lesson.name}.ipynb)"
+        for other in LANGUAGES
+        if other != lang
+    ]
+    title = f"# {lesson.number} · {lesson.title(lang)}"
+    return "\n\n".join(
+        [title, " · ".join(facts), goal.strip(), neighbours(lang, previous, following)]
+    )
+
+
+def neighbours(lang: str, previous: Lesson | None, following: Lesson | None) -> str:
+    """Return the line of links to the lessons before and after."""
+    links = []
+    if previous:
+        links.append(f"← [{previous.number} · {previous.title(lang)}]({previous.name}.ipynb)")
+    if following:
+        links.append(f"[{following.number} · {following.title(lang)}]({following.name}.ipynb) →")
+    return " | ".join(links)
+
+
+def assemble(
+    lesson: Lesson,
+    lang: str,
+    previous: Lesson | None = None,
+    following: Lesson | None = None,
+    solution: bool = False,
+) -> Any:
+    """Return the lesson's notebook in `lang`, not yet executed, with stubs or with the solutions."""
+    cells = [nbformat.v4.new_markdown_cell(header(lesson, lang, previous, following), id="title")]
+    for cell in lesson.cells[1:]:
+        make = nbformat.v4.new_code_cell if cell.kind == "code" else nbformat.v4.new_markdown_cell
+        metadata = {"tags": cell.tags} if cell.tags else {}
+        cells.append(make(cell.source(lang, solution), id=cell.id, metadata=metadata))
+    links = neighbours(lang, previous, following)
+    if links:
+        cells.append(nbformat.v4.new_markdown_cell(links, id="next"))
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    stable.stabilize(notebook)
+    return notebook
+
+
+def assemble_all(lessons: list[Lesson]) -> dict[tuple[str, str], Any]:
+    """Return every notebook of the course, not executed, by (lesson name, language)."""
+    around = [None, *lessons, None]
+    return {
+        (lesson.name, lang): assemble(lesson, lang, before, after)
+        for before, lesson, after in zip(around, lessons, around[2:], strict=False)
+        for lang in LANGUAGES
+    }
+
+
+async def execute(notebook: Any, folder: Path) -> None:
+    """Run all cells in a new kernel whose working folder is `folder`; errors stay in the outputs."""
+    # "auto" encrypts where the kernel can, and spares us a warning where it cannot.
+    kernel = AsyncKernelManager(kernel_name="python3", transport_encryption="auto")
+    client = NotebookClient(
+        notebook,
+        km=kernel,
+        timeout=CELL_TIMEOUT,
+        allow_errors=True,
+        record_timing=False,
+        coalesce_streams=True,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    try:
+        await client.async_execute(env=without_real_model())
+    finally:
+        await kernel.shutdown_kernel(now=True)
+    stable.stabilize(notebook)
+
+
+def keep_measurements(notebook: Any, committed: Any) -> None:
+    """Keep the committed outputs of cells tagged `varies` where only numbers differ."""
+    old = {cell.id: cell for cell in committed.cells if cell.cell_type == "code"}
+    for cell in notebook.cells:
+        before = old.get(cell.id)
+        if (
+            before is not None
+            and "varies" in cell.metadata.get("tags", [])
+            and before.source == cell.source
+            and stable.outputs_text(before, True) == stable.outputs_text(cell, True)
+        ):
+            cell.outputs = before.outputs
+
+
+def read_notebook(name: str, lang: str, folder: Path = NOTEBOOKS) -> Any:
+    """Return the committed notebook, or None where there is none or it is damaged."""
+    try:
+        return nbformat.read(folder / lang / f"{name}.ipynb", as_version=4)
+    except (OSError, ValueError, nbformat.ValidationError):
+        return None
+
+
+def structure(notebook: Any) -> list[tuple[str, str, str, list[str]]]:
+    """Return what the source decides of a notebook: ids, kinds, texts and tags of its cells."""
+    return [
+        (cell.get("id", ""), cell.cell_type, cell.source, cell.metadata.get("tags", []))
+        for cell in notebook.cells
+    ]
+
+
+def compare(name: str, lang: str, built: Any, committed: Any) -> list[str]:
+    """Return what differs in structure between a lesson's source and its committed notebook."""
+    where = f"{name}, {lang}"
+    if committed is None:
+        return [f"{where}: notebooks/{lang}/{name}.ipynb is missing or damaged"]
+    new, old = structure(built), structure(committed)
+    if [cell[0] for cell in new] != [cell[0] for cell in old]:
+        gone = {cell[0] for cell in old} - {cell[0] for cell in new}
+        added = {cell[0] for cell in new} - {cell[0] for cell in old}
+        return [
+            f"{where}: other cells than the source: not built {sorted(added)}, too many {sorted(gone)}"
+        ]
+    return [
+        f"{name}, cell {a[0]!r}, {lang}: the notebook is not what the source says"
+        for a, b in zip(new, old, strict=True)
+        if a != b
+    ]
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write `text` as UTF-8 with \\n line ends; `path` holds the old or the new text, never half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", newline="\n", dir=path.parent, prefix=f".{path.name}.", delete=False
+    ) as file:
+        file.write(text)
+    try:
+        Path(file.name).chmod(0o644)
+        Path(file.name).replace(path)
+    except OSError:
+        Path(file.name).unlink()
+        raise
+
+
+def read_course(names: list[str] | None = None) -> tuple[list[Lesson], list[Lesson]]:
+    """Return (all lessons, the lessons named). Raises SourceError for an unknown name."""
+    lessons = [read_lesson(path) for path in lesson_paths()]
+    wanted = {path.stem for path in lesson_paths(names)}
+    return lessons, [lesson for lesson in lessons if lesson.name in wanted]
+
+
+def build(names: list[str]) -> list[str]:
+    """Build and execute the lessons named (none named: all); return the problems, nothing when done.
+
+    A notebook whose code misbehaves is not written, the others are.
+    """
+    lessons, chosen = read_course(names)
+    problems = [problem for lesson in chosen for problem in lesson.problems]
+    if problems:
+        return problems
+    notebooks = assemble_all(lessons)
+
+    async def run(lesson: Lesson, lang: str, free: asyncio.Semaphore) -> None:
+        notebook, where = notebooks[lesson.name, lang], f"{lesson.name}, {lang}"
+        async with free:
+            try:
+                await execute(notebook, NOTEBOOKS / lang)
+            except (CellTimeoutError, DeadKernelError) as error:
+                problems.append(f"{where}: {error}")
+                return
+        wrong = stable.unexpected(notebook)
+        if wrong:
+            problems.extend(f"{lesson.name}, cell {cell!r}, {lang}: {what}" for cell, what in wrong)
+            return
+        committed = read_notebook(lesson.name, lang)
+        if committed is not None:
+            keep_measurements(notebook, committed)
+        write_atomically(NOTEBOOKS / lang / f"{lesson.name}.ipynb", stable.dumps(notebook))
+        print(f"built notebooks/{lang}/{lesson.name}.ipynb", flush=True)
+
+    async def run_all() -> None:
+        free = asyncio.Semaphore(os.cpu_count() or 1)
+        for lang in LANGUAGES:
+            (NOTEBOOKS / lang).mkdir(parents=True, exist_ok=True)
+        await asyncio.gather(*(run(lesson, lang, free) for lesson in chosen for lang in LANGUAGES))
+
+    asyncio.run(run_all())
+    return problems
+
+
+def check(names: list[str]) -> list[str]:
+    """Return every problem of the sources and every difference to the committed notebooks."""
+    lessons, chosen = read_course(names)
+    problems = [problem for lesson in chosen for problem in lesson.problems]
+    if not any(lesson.problems for lesson in lessons):
+        notebooks = assemble_all(lessons)
+        for lesson in chosen:
+            for lang in LANGUAGES:
+                committed = read_notebook(lesson.name, lang)
+                problems += compare(lesson.name, lang, notebooks[lesson.name, lang], committed)
+    known = {lesson.name for lesson in lessons}
+    for path in [] if names else sorted(NOTEBOOKS.glob("[a-z][a-z]/*.ipynb")):
+        if path.stem not in known:
+            problems.append(f"{path.stem}, {path.parent.name}: this notebook has no source")
+    return problems
+
+
+def status() -> str:
+    """Return a table of the lessons: what is stale, missing or unbuilt, or that nothing is."""
+    lessons, _ = read_course()
+    lines = []
+    for lesson in lessons:
+        problems = lesson.problems or check([lesson.name])
+        lines.append(f"{lesson.name}: {'ready' if not problems else ''}".rstrip())
+        lines += [f"  {problem.removeprefix(lesson.name).lstrip(', ')}" for problem in problems]
+    return "\n".join(lines) or "There is no lesson in notebooks/source."
+
+
+def translated(lesson: str, cell: str, lang: str) -> str:
+    """Stamp one translation as made from today's English text; return what was done.
+
+    Raises SourceError where lesson, cell or language does not exist.
+    """
+    (path,) = lesson_paths([lesson])
+    if lang not in LANGUAGES[1:]:
+        raise SourceError(f"Translations are {' and '.join(LANGUAGES[1:])}, not {lang!r}.")
+    found = [c for c in read_lesson(path).cells if c.id == cell]
+    if not found:
+        raise SourceError(f"{path.stem} has no cell {cell!r}.")
+    write_atomically(path, restamp(path.read_text(encoding="utf-8"), found[0], lang))
+    return f"{path.stem}, cell {cell!r}, {lang}: stamped {found[0].stamp()}"
+
+
+def main(command: str, arguments: list[str]) -> int:
+    """Run `build`, `status` or `translated` with its arguments; return the exit code."""
+    parser = argparse.ArgumentParser(prog=f"python -m helpers {command}")
+    if command == "build":
+        parser.add_argument(
+            "lessons", nargs="*", metavar="LESSON", help="for example 04 or 04-stream"
+        )
+        parser.add_argument(
+            "--check", action="store_true", help="compare, run nothing, write nothing"
+        )
+    elif command == "translated":
+        for name in ("lesson", "cell", "lang"):
+            parser.add_argument(name, metavar=name.upper())
+    options = parser.parse_args(arguments)
+    try:
+        if command == "status":
+            print(status())
+            return 0
+        if command == "translated":
+            print(translated(options.lesson, options.cell, options.lang))
+            return 0
+        problems = check(options.lessons) if options.check else build(options.lessons)
+    except SourceError as error:
+        problems = [str(error)]
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0

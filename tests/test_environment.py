@@ -1,0 +1,332 @@
+"""Tests of helpers.environment: an environment is made, kept, repaired, or the reader told why not."""
+
+from __future__ import annotations
+
+import ast
+import errno
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from helpers import __main__ as command_line
+from helpers import environment, lab
+from helpers.environment import CourseError
+from helpers.language import LANGUAGES
+
+STANDARD_ONLY = ("__init__", "__main__", "environment", "lab", "language")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A course whose environment is set up; its requirements are one small package made here."""
+    root = tmp_path_factory.mktemp("课程 é")
+    package = root / "package"
+    package.mkdir()
+    (package / "tiny.py").write_text("", encoding="utf-8")
+    wheel_of(package)
+    (root / "requirements.txt").write_text("# none yet\n", encoding="utf-8")
+    shutil.copytree(environment.ROOT / "helpers", root / "helpers")
+    environment.set_up("en", root)
+    return root
+
+
+def wheel_of(folder: Path) -> None:
+    """Write the wheel of an empty package called tiny into `folder`; needs no network."""
+    info = "tiny-1.0.dist-info"
+    with zipfile.ZipFile(folder / "tiny-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("tiny.py", "")
+        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\n")
+        wheel.writestr(f"{info}/RECORD", f"tiny.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n")
+
+
+def no_processes(*_: object, **__: object) -> None:
+    raise AssertionError("a process was started")
+
+
+def message(lang: str, root: Path) -> str:
+    """Return the error of a set-up under `root`."""
+    with pytest.raises(CourseError) as caught:
+        environment.set_up(lang, root)
+    return str(caught.value)
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The command that the errors should ask for."""
+    monkeypatch.setattr(sys, "argv", ["helpers", "lab", "--port", "9"])
+    return "-m helpers lab --port 9"
+
+
+def test_set_up_makes_what_it_says(finished: Path) -> None:
+    venv = finished / ".venv"
+    python = environment.python_of(venv)
+    code = "import helpers, sys; print(helpers.__file__); print(sys.prefix)"
+    said = subprocess.check_output(
+        [python, "-c", code], cwd="/", env=environment.child_environment(), encoding="utf-8"
+    )
+    assert said.splitlines() == [str(finished / "helpers" / "__init__.py"), str(venv)]
+    settings = venv / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
+    news = json.loads(settings.read_text(encoding="utf-8"))
+    assert news["@jupyterlab/apputils-extension:notification"]["fetchNews"] == "false"
+    (link,) = venv.glob("[lL]ib/**/course.pth")
+    assert link.read_text(encoding="utf-8").isascii()
+
+
+def test_second_set_up_starts_no_process(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(subprocess, "Popen", no_processes)
+    assert environment.set_up("en", finished) == environment.python_of(finished / ".venv")
+    assert capsys.readouterr().out == ""
+
+
+def test_changed_requirements_are_installed_and_half_unpacked_packages_replaced(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (site,) = {path.parent for path in (finished / ".venv").glob("[lL]ib/**/pip")}
+    half = site / "tiny-1.0.dist-info"  # what a pip that was killed leaves behind
+    half.mkdir()
+    (half / "METADATA").write_text("Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n", "utf-8")
+    wheel = "./package/tiny-1.0-py3-none-any.whl\n"
+    (finished / "requirements.txt").write_text(wheel, encoding="utf-8")
+    (half / "RECORD").write_text("tiny.py,,\n", encoding="utf-8")  # the wheel's own
+    monkeypatch.setattr(environment, "create", no_processes)
+    environment.set_up("zh", finished)
+    assert "环境已经存在" in capsys.readouterr().out
+    assert (site / "tiny.py").exists()
+    assert environment.is_whole(half)
+    assert environment.is_current(finished)
+
+
+@pytest.mark.parametrize("damage", ["link", "pip", "moved", "unfinished"])
+def test_only_a_sound_environment_is_kept(
+    damage: str, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venv = tmp_path / ".venv"
+    light = shutil.ignore_patterns("pip", "setuptools", "__pycache__")  # many files, never run
+    shutil.copytree(finished / ".venv", venv, symlinks=True, ignore=light)
+    shutil.copy(finished / "requirements.txt", tmp_path)
+    if damage != "moved":  # the copied stamp names the place that it was copied from
+        (venv / "course.json").unlink()
+    if damage == "link":
+        environment.python_of(venv).unlink()
+        environment.python_of(venv).symlink_to(tmp_path / "gone")
+    if damage == "pip":
+        (record,) = venv.glob("[lL]ib/**/pip-*.dist-info/RECORD")
+        record.write_text("pip/__init__.py,,\n", encoding="utf-8")
+    calls: list[str] = []
+
+    def create(root: Path, lang: str) -> None:
+        calls.append("create")
+        shutil.rmtree(venv)
+        shutil.copytree(finished / ".venv", venv, symlinks=True, ignore=light)
+
+    monkeypatch.setattr(environment, "create", create)
+    monkeypatch.setattr(environment, "install", lambda *_: calls.append("install"))
+    environment.set_up("en", tmp_path)
+    assert calls == (["install"] if damage == "unfinished" else ["create", "install"])
+    assert environment.is_current(tmp_path)
+
+
+def test_running_environment_is_never_deleted(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (finished / ".venv" / "course.json").write_text('{"venv": "/elsewhere"}', encoding="utf-8")
+    monkeypatch.setattr(sys, "prefix", str(finished / ".venv"))
+    monkeypatch.setattr(environment, "create", no_processes)
+    monkeypatch.setattr(environment, "install", lambda *_: None)
+    environment.set_up("en", finished)
+    assert environment.is_current(finished)
+
+
+def test_lock_is_exclusive_and_opens_with_its_holder(tmp_path: Path) -> None:
+    code = (
+        "import pathlib, sys, time; from helpers import environment\n"
+        "with environment.lock(pathlib.Path(sys.argv[1]), 'en'): print('held'); time.sleep(60)"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-u", "-c", code, tmp_path], stdout=subprocess.PIPE, cwd=environment.ROOT
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"held\n"
+    waiter = subprocess.Popen(
+        [sys.executable, "-u", "-c", code, tmp_path], stdout=subprocess.PIPE, cwd=environment.ROOT
+    )
+    assert waiter.stdout is not None
+    assert waiter.stdout.readline().decode().strip() == environment.WAITING["en"]
+    holder.kill()
+    assert waiter.stdout.readline() == b"held\n"
+    waiter.kill()
+    for process in (holder, waiter):
+        process.communicate()
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_no_ensurepip(
+    lang: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    (tmp_path / "requirements.txt").touch()
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    said = message(lang, tmp_path)
+    assert "sudo apt install python{}.{}-venv\n".format(*sys.version_info[:2]) in said
+    assert typed in said
+
+
+def test_no_network(finished: Path, monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
+    (finished / "requirements.txt").write_text("tiny-that-is-nowhere==1\n", encoding="utf-8")
+    for name in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    said = message("fr", finished)
+    assert typed in said
+    assert "HTTPS_PROXY" in said
+    assert (finished / ".venv" / "install.log").read_text(encoding="utf-8")
+    assert not environment.is_current(finished)
+
+
+NETWORK = "ERROR: HTTPSConnectionPool(host='pypi.org'): Max retries exceeded with url: /simple"
+DISK = "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device"
+BUILD = "ERROR: No matching distribution found for tiny==9"
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize(
+    ("said", "expected"), [(NETWORK, "HTTPS_PROXY"), (DISK, "1 G"), (BUILD, BUILD)]
+)
+def test_what_pip_says_is_explained(
+    said: str, expected: str, lang: str, tmp_path: Path, typed: str
+) -> None:
+    text = str(environment.failure("\n".join(["Collecting tiny", said]), tmp_path, lang))
+    assert expected in text
+    assert typed in text
+    assert (str(tmp_path / ".venv" / "install.log") in text) == (said != DISK)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.ENOSPC])
+def test_folder_that_cannot_be_written_to(
+    number: int, lang: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    (tmp_path / "requirements.txt").touch()
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    said = message(lang, tmp_path)
+    assert typed in said
+    assert (f"\n    {tmp_path}\n" in said) == (number != errno.ENOSPC)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_old_python_is_told_what_to_install(lang: str, typed: str) -> None:
+    environment.check_python(lang, (3, 10, 0))
+    with pytest.raises(CourseError) as caught:
+        environment.check_python(lang, (3, 9, 18))
+    said = str(caught.value)
+    assert "3.9" in said
+    assert "https://www.python.org/downloads/" in said
+    assert typed in said
+
+
+@pytest.mark.parametrize("name", STANDARD_ONLY)
+def test_old_python_can_read_the_modules_that_tell_it_so(name: str) -> None:
+    source = (environment.ROOT / "helpers" / f"{name}.py").read_text(encoding="utf-8")
+    ast.parse(source, feature_version=(3, 7))
+    assert "from __future__ import annotations" in source
+
+
+def test_command_line_needs_only_the_standard_library() -> None:
+    code = "import sys; from helpers import __main__, lab; print(*sys.modules)"
+    names = subprocess.check_output(
+        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, sys.argv[1]); {code}"]
+        + [str(environment.ROOT)],
+        encoding="utf-8",
+    ).split()
+    top = {name.partition(".")[0] for name in names}
+    assert top - set(sys.stdlib_module_names) <= {"helpers", "__main__"}
+
+
+def test_progress_follows_pip() -> None:
+    ignored = "Ignoring appnope: markers 'sys_platform == \"darwin\"' don't match\n"
+    assert environment.progress(ignored + "Collecting a==1 (from -r x)\n", 4, 0) == (0, 1, 3)
+    found = ignored + "Collecting a==1\nCollecting b==1\nRequirement already satisfied: c==1\n"
+    fetched = "  Using cached a-1.whl.metadata (1 kB)\n  Downloading a-1.whl (9 kB)\n"
+    assert environment.progress(found + fetched, 4, 0) == (1, 1, 2)
+    assert environment.progress("Requirement already satisfied: c==1\n", 1, 0) == (0, 1, 1)
+    assert environment.progress(found + "Installing collected packages: a, b\n", 4, 1) == (2, 1, 2)
+
+
+def test_every_text_is_in_every_language() -> None:
+    for module in (environment, lab, command_line):
+        tables = [value for name, value in vars(module).items() if re.fullmatch("[A-Z_]+", name)]
+        tables += [*environment.INSTALLING, *(texts for _, texts in command_line.COMMANDS.values())]
+        for texts in tables:
+            if isinstance(texts, dict) and "en" in texts:
+                assert set(texts) == set(LANGUAGES)
+                fields = {lang: set(re.findall(r"{(\w+)}", texts[lang])) for lang in LANGUAGES}
+                assert fields["zh"] == fields["fr"] == fields["en"]
+                assert not re.search(r"[,;:!?]|[\u4e00-\u9fff][A-Za-z0-9{]", plain(texts["zh"]))
+
+
+def plain(text: str) -> str:
+    """Return `text` without addresses, and without the name of a shell variable's example."""
+    return re.sub(r"https?://[^\s，。]*", "", text)
+
+
+def test_french_spaces_do_not_break() -> None:
+    said = environment.tell({"fr": "Tapez : {x} ; « oui »"}, "fr", x="a : b")
+    assert said == "Tapez\u00a0: a : b\u00a0; «\u00a0oui\u00a0»"
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_unknown_command_and_usage(
+    lang: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command_line, "system_language", lambda: lang)
+    assert command_line.main(["biuld"]) == 2
+    said = capsys.readouterr().err
+    assert "biuld" in said
+    assert "-m helpers --help" in said
+    for argv in ([], ["--help"], ["lab", "--help"]):
+        assert command_line.main(argv) == 0
+        shown = capsys.readouterr().out
+        assert all(texts[lang] in shown for _, texts in command_line.COMMANDS.values())
+
+
+def test_commands_run_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[list[str]] = []
+
+    def run(command: list[str], cwd: Path | None = None) -> int:
+        started.append(command)
+        return 5
+
+    monkeypatch.setattr(environment, "set_up", lambda lang: Path("python"))
+    monkeypatch.setattr(environment, "run", run)
+    assert command_line.main(["test", "-k", "x"]) == 5
+    assert command_line.main(["build", "--fast"]) == 5
+    assert started == [
+        ["python", "-m", "pytest", "-k", "x"],
+        ["python", "-m", "helpers", "build", "--fast"],
+    ]
+
+
+def test_interrupted_set_up_says_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(lang: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(environment, "set_up", interrupt)
+    assert command_line.main(["test", "-x"]) == 130
+    assert "-m helpers test -x" in capsys.readouterr().err

@@ -49,11 +49,19 @@ COMMANDS = {
             "fr": "tout installer et lancer tous les tests",
         },
     ),
+    "doctor": (
+        "helpers.health",
+        {
+            "en": "look at everything the course needs and say what is found",
+            "zh": "检查课程需要的一切，并报告结果",
+            "fr": "examiner tout ce dont le cours a besoin et dire ce qui est trouvé",
+        },
+    ),
     "build": (
         "helpers.builder",
         {
             "en": "build and execute the notebooks from notebooks/source",
-            "zh": "由 notebooks/source 生成并执行各课的 notebook",
+            "zh": "由 notebooks/source 生成并执行各课的笔记本",
             "fr": "construire et exécuter les notebooks depuis notebooks/source",
         },
     ),

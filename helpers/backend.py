@@ -67,7 +67,7 @@ TEXTS = {
         "empty": "{where}的 OPENAI_API_KEY 是空的",
         "placeholder": "{where}的 OPENAI_API_KEY 还是 .env.example 里的占位文字",
         "environment": "环境变量里",
-        ".env": " .env 里",
+        ".env": "文件 .env 里",
         "spaces": "（{where}的密钥前后有空格或引号，已经去掉。）",
         "tracing": "（你要求开启追踪，但没有 LANGSMITH_API_KEY，所以追踪保持关闭。）",
         "encoding": "{path} 不是 UTF-8 文本。请另存为 UTF-8 编码（Windows 记事本：另存为，编码选 UTF-8）。",
@@ -85,8 +85,8 @@ TEXTS = {
         "compatible": "Modèle de conversation\u00a0: {model} sur {host}, "
         "car il y a une OPENAI_BASE_URL {where}.",
         "none": "il n'y a pas d'OPENAI_API_KEY",
-        "empty": "OPENAI_API_KEY est vide {where}",
-        "placeholder": "OPENAI_API_KEY contient encore {where} le texte d'exemple de .env.example",
+        "empty": "OPENAI_API_KEY, {where}, est vide",
+        "placeholder": "OPENAI_API_KEY, {where}, contient encore le texte d'exemple de .env.example",
         "environment": "dans l'environnement",
         ".env": "dans .env",
         "spaces": "(La clé {where} est entourée d'espaces ou de guillemets\u00a0; ils sont ignorés.)",
@@ -94,7 +94,7 @@ TEXTS = {
         "il reste désactivé.)",
         "encoding": "{path} n'est pas un texte UTF-8. Enregistrez-le de nouveau en UTF-8 "
         "(Bloc-notes de Windows\u00a0: Enregistrer sous, encodage UTF-8).",
-        "url": "OPENAI_BASE_URL {where} n'est pas une adresse comme http://127.0.0.1:11434/v1. "
+        "url": "OPENAI_BASE_URL {where} n'est pas une adresse de la forme http://127.0.0.1:11434/v1. "
         "Corrigez-la, ou retirez-la pour utiliser le modèle intégré.",
         "unreachable": "Le serveur {host} (OPENAI_BASE_URL {where}) ne répond pas\u00a0: {error}. "
         "Démarrez-le, ou retirez OPENAI_BASE_URL pour utiliser le modèle intégré.",
@@ -160,12 +160,12 @@ class Settings:
         return self._found.get(name, ("", ""))[1]
 
 
-def env_file() -> Path:
+def default_env_file() -> Path:
     """Return the file that holds the learner's variables; it need not exist."""
     return Path(os.environ.get(ENV_FILE_VARIABLE) or ENV_FILE)
 
 
-def start(lang: str | None = None) -> str:
+def start(lang: str | None = None, env_file: str | Path | None = None) -> str:
     """Choose the chat model, say in one line which one and why, and return its name.
 
     With OPENAI_BASE_URL it is that server; else with OPENAI_API_KEY it is OpenAI; else the
@@ -173,8 +173,9 @@ def start(lang: str | None = None) -> str:
     environment or from `.env`; a key is never printed. Harmless when called again: a changed
     `.env` takes effect, and the built-in model runs once.
 
-    `lang` is the language of messages, "en", "zh" or "fr"; None means the system's.
-    Raises ValueError for another language, and BackendError, with what to do, for a `.env`
+    `lang` is the language of messages, "en", "zh" or "fr"; None means the system's. `env_file` is
+    read instead of `.env`. Raises ValueError for another language, FileNotFoundError for an
+    `env_file` that does not exist, and BackendError, with what to do, for a `.env`
     that cannot be read, a base URL that is none, and a server that does not answer.
     """
     global language
@@ -182,7 +183,9 @@ def start(lang: str | None = None) -> str:
         raise ValueError(f"start() knows the languages {', '.join(LANGUAGES)}, not {lang!r}")
     language = lang or system_language()
     texts = TEXTS[language]
-    settings = Settings(os.environ, env_file(), texts)
+    if env_file is not None and not Path(env_file).is_file():
+        raise FileNotFoundError(f"There is no file {env_file}")
+    settings = Settings(os.environ, Path(env_file or default_env_file()), texts)
     key = settings.value("OPENAI_API_KEY")
     if key == PLACEHOLDER:
         key = ""
@@ -200,7 +203,7 @@ def start(lang: str | None = None) -> str:
         notes.append(texts["spaces"].format(where=settings.where("OPENAI_API_KEY")))
     if _settle_tracing(settings):
         notes.append(texts["tracing"])
-    print(" ".join(notes))
+    print("\n".join(notes))
     return model
 
 

@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +64,12 @@ def assemble(
     """Return the lesson's notebook in `lang`, not yet executed, with stubs or with the solutions."""
     cells = [nbformat.v4.new_markdown_cell(header(lesson, lang, previous, following), id="title")]
     for cell in lesson.cells[1:]:
-        make = nbformat.v4.new_code_cell if cell.kind == "code" else nbformat.v4.new_markdown_cell
+        text = cell.source(lang, solution)
         metadata = {"tags": cell.tags} if cell.tags else {}
-        cells.append(make(cell.source(lang, solution), id=cell.id, metadata=metadata))
+        if cell.kind == "code":
+            cells.append(nbformat.v4.new_code_cell(text, id=cell.id, metadata=metadata))
+        else:
+            cells.append(nbformat.v4.new_markdown_cell(text, id=cell.id, metadata=metadata))
     links = neighbours(lang, previous, following)
     if links:
         cells.append(nbformat.v4.new_markdown_cell(links, id="next"))
@@ -121,10 +123,10 @@ def keep_measurements(notebook: Any, committed: Any) -> None:
             cell.outputs = before.outputs
 
 
-def read_notebook(name: str, lang: str, folder: Path = NOTEBOOKS) -> Any:
+def read_notebook(name: str, lang: str) -> Any:
     """Return the committed notebook, or None where there is none or it is damaged."""
     try:
-        return nbformat.read(folder / lang / f"{name}.ipynb", as_version=4)
+        return nbformat.read(NOTEBOOKS / lang / f"{name}.ipynb", as_version=4)
     except (OSError, ValueError, nbformat.ValidationError):
         return None
 
@@ -159,16 +161,15 @@ def compare(name: str, lang: str, built: Any, committed: Any) -> list[str]:
 def write_atomically(path: Path, text: str) -> None:
     """Write `text` as UTF-8 with \\n line ends; `path` holds the old or the new text, never half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", newline="\n", dir=path.parent, prefix=f".{path.name}.", delete=False
-    ) as file:
-        file.write(text)
+    new = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        Path(file.name).chmod(0o644)
-        Path(file.name).replace(path)
-    except OSError:
-        Path(file.name).unlink()
-        raise
+        with new.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def read_course(names: list[str] | None = None) -> tuple[list[Lesson], list[Lesson]]:

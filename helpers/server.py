@@ -181,7 +181,31 @@ def _messages(given: list[Any]) -> list[book.Message]:
         )
         code = "array_above_max_length" if given else "empty_array"
         raise RequestError(message, "messages", code)
-    return [_message(given, index) for index in range(len(given))]
+    messages = [_message(given, index) for index in range(len(given))]
+    _match_tool_results(given)
+    return messages
+
+
+def _match_tool_results(given: list[Any]) -> None:
+    """Refuse a tool's result that answers none of the calls right before it, as OpenAI does."""
+    called: set[str] = set()
+    for index, data in enumerate(given):
+        path = f"messages[{index}]"
+        if data["role"] == "tool":
+            if _get(data, "tool_call_id", "string", path, required=True) not in called:
+                raise RequestError(
+                    "Invalid parameter: messages with role 'tool' must be a response to a "
+                    "preceding message with 'tool_calls'.",
+                    f"{path}.role",
+                )
+        else:
+            calls = _get(data, "tool_calls", "array", path) or []
+            path += ".tool_calls"
+            entries = [_get(calls, i, "object", path, required=True) for i in range(len(calls))]
+            called = {
+                _get(entry, "id", "string", f"{path}[{i}]", required=True)
+                for i, entry in enumerate(entries)
+            }
 
 
 def _message(given: list[Any], index: int) -> book.Message:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import jupytext
 import yaml
+from jupytext.myst import MystMetadataParsingError
 from markdown_it import MarkdownIt
 
 from helpers.language import LANGUAGES
@@ -58,7 +59,9 @@ class Cell:
         code = "\n".join(lines)
         if solution:
             return SOLUTION.sub(lambda match: match["solution"].rstrip("\n"), code)
-        return SOLUTION.sub(lambda match: (match["stub"] or match["indent"] + "...").rstrip("\n"), code)
+        return SOLUTION.sub(
+            lambda match: (match["stub"] or match["indent"] + "...").rstrip("\n"), code
+        )
 
     def stamp(self) -> str:
         """Return the stamp of the English text: what a translation's `of` must say."""
@@ -90,16 +93,18 @@ class Lesson:
 
     def title(self, lang: str) -> str:
         """Return the lesson's title in `lang`, from the first line of its first cell."""
-        first = self.cells[0].text.get(lang, "") if self.cells else ""
-        return first.partition("\n")[0].removeprefix("# ").strip() or self.name
+        first = self.cells[0] if self.cells else None
+        if first is None or lang not in first.text:
+            return self.name
+        return first.source(lang).partition("\n")[0].removeprefix("# ").strip() or self.name
 
 
-def lesson_paths(names: list[str] | None = None, folder: Path = SOURCE) -> list[Path]:
+def lesson_paths(names: list[str] | None = None) -> list[Path]:
     """Return the source files of the lessons named ("04", "stream" or "04-stream"); none named: all.
 
     Raises SourceError for a name that no lesson has.
     """
-    paths = sorted(folder.glob("[0-9][0-9]-*.md"))
+    paths = sorted(SOURCE.glob("[0-9][0-9]-*.md"))
     chosen = []
     for name in names or []:
         found = [p for p in paths if name in (p.stem, p.stem[:2], p.stem[3:])]
@@ -120,7 +125,7 @@ def read_lesson(path: Path) -> Lesson:
 
     try:
         notebook = jupytext.reads(path.read_text(encoding="utf-8"), fmt="md:myst")
-    except (ValueError, yaml.YAMLError) as error:
+    except (ValueError, yaml.YAMLError, MystMetadataParsingError) as error:
         return Lesson(name, 0, [], [f"{name}: the file cannot be read as MyST Markdown: {error}"])
     cells: list[Cell] = []
     for number, raw in enumerate(notebook.cells, 1):
@@ -263,7 +268,7 @@ def typeset_french(text: str) -> str:
     """Return French prose with no-break spaces before ; : ! ? and inside « », code untouched."""
     parts = re.split(r"(^```.*?^```$|`[^`\n]+`)", text, flags=re.DOTALL | re.MULTILINE)
     for i in range(0, len(parts), 2):
-        parts[i] = re.sub(r" (?=[;:!?»](?:\W|$))", "\u00a0", parts[i])
+        parts[i] = re.sub(r" (?=[;!?»](?:\W|$)|:(?:[^\w-]|$))", "\u00a0", parts[i])
         parts[i] = parts[i].replace("« ", "«\u00a0")
         if i + 1 < len(parts):  # a space between code and a sign: `stream` : …
             parts[i] = re.sub(r"« ?$", "«\u00a0", parts[i])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import nbformat
@@ -50,7 +51,7 @@ def stabilize(notebook: Any) -> None:
         tags = cell.metadata.get("tags", [])
         cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if _stabilize_output(output, tags)]
+            cell.outputs = _joined(out for out in cell.outputs if _stabilize_output(out, tags))
 
 
 def _stabilize_output(output: Any, tags: list[str]) -> bool:
@@ -73,9 +74,26 @@ def _stabilize_output(output: Any, tags: list[str]) -> bool:
     return True
 
 
+def _joined(outputs: Iterable[Any]) -> list[Any]:
+    """Join neighbouring pieces of the same stream, whose cuts are chance."""
+    joined: list[Any] = []
+    for output in outputs:
+        last = joined[-1] if joined else None
+        if (
+            last is not None
+            and output.output_type == last.output_type == "stream"
+            and output.name == last.name
+        ):
+            last.text += output.text
+        else:
+            joined.append(output)
+    return joined
+
+
 def dumps(notebook: Any) -> str:
     """Return the notebook's file content as nbformat, and so JupyterLab, writes it."""
-    return nbformat.writes(notebook, version=4).rstrip("\n") + "\n"
+    text: str = nbformat.writes(notebook, version=4)
+    return text.rstrip("\n") + "\n"
 
 
 def before_save(model: dict[str, Any], **_: Any) -> None:

@@ -8,6 +8,7 @@ from html import escape
 from time import perf_counter
 from typing import Any
 
+from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
 
 from helpers import backend
@@ -35,6 +36,7 @@ TEXTS = {
 }
 WIDTH = 720  # of a picture, in pixels
 REDRAW = 0.05  # seconds between two drawings of a live picture
+CLOSING = "，。；：、！？）”"  # signs that may not begin a line
 
 
 def watch(chunks: Iterable[Any]) -> Iterator[Any]:
@@ -45,7 +47,8 @@ def watch(chunks: Iterable[Any]) -> Iterator[Any]:
     """
     begun = perf_counter()
     arrivals: list[tuple[float, str]] = []
-    handle = display(_Stream([]), display_id=True)
+    # Outside a notebook there is nothing to redraw: one line at the end says it all.
+    handle = display(_Stream([]), display_id=True) if InteractiveShell.initialized() else None
     drawn = 0.0
     try:
         for chunk in chunks:
@@ -58,6 +61,8 @@ def watch(chunks: Iterable[Any]) -> Iterator[Any]:
     finally:
         if handle is not None:
             handle.update(_Stream(arrivals))
+        else:
+            print(_Stream(arrivals))
 
 
 class _Stream:
@@ -110,7 +115,7 @@ def wrap(text: str, columns: int) -> list[str]:
     lines, line, width, space = [], "", 0, 0
     for char in text.replace("\n", " "):
         size = 2 if unicodedata.east_asian_width(char) in "WF" else 1
-        if width + size > columns:
+        if width + size > columns and char not in CLOSING:
             cut = space if space else len(line)
             lines.append(line[:cut].rstrip())
             line = line[cut:].lstrip()

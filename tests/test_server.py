@@ -345,14 +345,19 @@ def test_where_an_answer_ends(
     assert data[-1]["finish_reason"] == reason
 
 
+CALL = {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}, {"id": "2"}]}
+RESULT = {"role": "tool", "content": "", "tool_call_id": "1"}
+
+
 @pytest.mark.parametrize(
     "messages",
     [
         [{"role": "user", "content": [{"type": "text", "text": "Count from "}, {"type": "text", "text": "1 to 10."}]}],
-        [{"role": role, "content": "x", "name": "n"} for role in server.ROLES]
+        [{"role": role, "content": "x", "name": "n"} for role in server.ROLES if role != "tool"]
         + [{"role": "user", "content": COUNT}],
-        [{"role": "user", "content": COUNT}, {"role": "assistant", "content": None, "tool_calls": [{}]}],
-        [{"role": "user", "content": COUNT}, {"role": "tool", "content": "", "tool_call_id": "1"}],
+        [{"role": "user", "content": COUNT}, {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}],
+        [{"role": "user", "content": COUNT}, CALL, RESULT],
+        [{"role": "user", "content": COUNT}, CALL, {**RESULT, "tool_call_id": "2"}, RESULT],
     ],
 )  # fmt: skip
 def test_messages_that_are_accepted(running: server.Server, messages: list[Any]) -> None:
@@ -398,6 +403,11 @@ def text_message(**change: Any) -> list[Any]:
         ({"messages": text_message(role="x" * 99)}, "messages[1].role", "invalid_value",
          "'system', 'developer', 'user', 'assistant', 'tool', 'function'"),
         ({"messages": text_message(role=1)}, "messages[1].role", "invalid_type", "string"),
+        ({"messages": [RESULT]}, "messages[0].role", None, "must be a response"),
+        ({"messages": [CALL, {"role": "user", "content": "x"}, RESULT]}, "messages[2].role", None, "must be a response"),
+        ({"messages": [CALL, {**RESULT, "tool_call_id": "3"}]}, "messages[1].role", None, "must be a response"),
+        ({"messages": [{"role": "tool", "content": ""}]}, "messages[0].tool_call_id", "missing_required_parameter", ""),
+        ({"messages": [{**CALL, "tool_calls": [{}]}]}, "messages[0].tool_calls[0].id", "missing_required_parameter", ""),
         ({"messages": [{"content": "x"}]}, "messages[0].role", "missing_required_parameter", ""),
         ({"messages": [{"role": "user"}]}, "messages[0].content", "missing_required_parameter", ""),
         ({"messages": [{"role": "user", "tool_calls": [{}]}]}, "messages[0].content",

@@ -14,41 +14,45 @@ from time import perf_counter
 from packaging.requirements import Requirement
 
 from helpers import backend
+from helpers.language import system_language
 
 ROOT = Path(__file__).parents[1]
 
 TEXTS = {
     "en": {
         "python": "Python {version}",
-        "old": "Python {version} is too old: the course needs 3.10 or newer",
+        "old": "Python {version} is too old: install 3.10 or newer, then run python3 -m helpers lab",
         "packages": "{count} packages, as requirements.txt pins them",
         "wrong": "{count} packages are not as requirements.txt pins them: {names}. "
         "Run: python3 -m helpers lab",
         "env": ".env: {names} set",
         "no_env": ".env: none, and none is needed",
         "answered": "{model} answered in {seconds:.1f} s",
-        "failed": "{model} did not answer: {error}",
+        "failed": "{model} did not answer. Check the key, the address and the model in .env, and the "
+        "network. The service said: {error}",
     },
     "zh": {
         "python": "Python {version}",
-        "old": "Python {version} 太旧：本课程需要 3.10 或更新的版本",
+        "old": "Python {version} 太旧：请安装 3.10 或更新的版本，再运行 python3 -m helpers lab",
         "packages": "{count} 个软件包，版本与 requirements.txt 一致",
         "wrong": "{count} 个软件包与 requirements.txt 不一致：{names}。请运行：python3 -m helpers lab",
         "env": ".env：设置了 {names}",
         "no_env": ".env：没有，也不需要",
         "answered": "{model} 在 {seconds:.1f} 秒内作答",
-        "failed": "{model} 没有作答：{error}",
+        "failed": "{model} 没有作答。请检查 .env 里的密钥、地址和模型，以及网络。服务器的说明：{error}",
     },
     "fr": {
         "python": "Python {version}",
-        "old": "Python {version} est trop ancien\u00a0: il faut la version 3.10 ou une plus récente",
-        "packages": "{count} paquets, tels que requirements.txt les fixe",
-        "wrong": "{count} paquets ne sont pas tels que requirements.txt les fixe\u00a0: {names}. "
+        "old": "Python {version} est trop ancien\u00a0: installez la version 3.10 ou une plus récente, "
+        "puis lancez python3 -m helpers lab",
+        "packages": "{count} paquets, aux versions que fixe requirements.txt",
+        "wrong": "Paquets absents ou d'une autre version que dans requirements.txt ({count})\u00a0: {names}. "
         "Lancez\u00a0: python3 -m helpers lab",
-        "env": ".env\u00a0: {names} y figurent",
+        "env": ".env\u00a0: contient {names}",
         "no_env": ".env\u00a0: absent, et il n'en faut pas",
         "answered": "{model} a répondu en {seconds:.1f} s",
-        "failed": "{model} n'a pas répondu\u00a0: {error}",
+        "failed": "{model} n'a pas répondu. Vérifiez la clé, l'adresse et le modèle dans .env, et le "
+        "réseau. Le service a dit\u00a0: {error}",
     },
 }
 
@@ -77,7 +81,9 @@ def doctor() -> bool:
         say(True, texts["packages"].format(count=count))
     try:
         names = ", ".join(
-            backend.Settings({}, backend.env_file(), backend.TEXTS[backend.language]).names()
+            backend.Settings(
+                {}, backend.default_env_file(), backend.TEXTS[backend.language]
+            ).names()
         )
         say(True, texts["env"].format(names=names) if names else texts["no_env"])
         with redirect_stdout(io.StringIO()) as line:
@@ -119,5 +125,5 @@ def compare_packages(requirements: Path) -> tuple[int, list[str]]:
 
 def main(command: str, arguments: list[str]) -> int:
     """Run `python -m helpers doctor`; return the exit code."""
-    backend.language = backend.system_language()
+    backend.language = system_language()
     return 0 if doctor() else 1

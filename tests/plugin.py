@@ -1,0 +1,57 @@
+"""The pytest plugin of the course: nbmake's run of a notebook is also held against the committed page."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import os
+from typing import Any
+
+import nbformat
+import pytest
+from nbmake.nb_result import NotebookError, NotebookResult
+from nbmake.nb_run import NotebookRun
+
+from helpers import stable
+from helpers.backend import without_real_model
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the tests away from real models, keys and accounts, and make nbmake strict."""
+    environment = without_real_model()
+    for name in set(os.environ) - set(environment):
+        del os.environ[name]
+    os.environ.update(environment, COURSE_PACE="0")
+    if not hasattr(NotebookRun.execute, "__wrapped__"):
+        NotebookRun.execute = strict(NotebookRun.execute)
+
+
+def strict(execute: Any) -> Any:
+    """Wrap `NotebookRun.execute` so that what nbmake lets pass fails too.
+
+    That is a cell tagged `raises-exception` that raises nothing, and outputs other than those on
+    the committed page.
+    """
+
+    @functools.wraps(execute)
+    def run(self: NotebookRun) -> NotebookResult:
+        result = execute(self)
+        if result.error is None:
+            committed = nbformat.read(self.filename, as_version=4)
+            result = NotebookResult(nb=result.nb, error=page_error(committed, result.nb))
+        return result
+
+    return run
+
+
+def page_error(committed: Any, executed: Any) -> NotebookError | None:
+    """Return the first way in which an execution is not what the page shows, None where it is."""
+    stabilized = copy.deepcopy(executed)
+    stable.stabilize(stabilized)
+    wrong = stable.unexpected(stabilized) or stable.differences(committed, stabilized)
+    if not wrong:
+        return None
+    ident, what = wrong[0]
+    index = [cell.id for cell in executed.cells].index(ident)
+    message = f"cell {ident!r}: {what}\n(python -m helpers build makes the page anew)"
+    return NotebookError(summary=message.splitlines()[0], trace=message, failing_cell_index=index)

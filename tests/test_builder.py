@@ -1,0 +1,166 @@
+"""Tests of helpers.builder: what it writes, what it refuses, and that a second build changes nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from helpers import builder, source, stable
+from tests.test_source import GOOD, write
+
+CODE = """
+```{code-cell} python
+:id: fails
+:tags: [raises-exception]
+
+{}["a"]
+```
+
+```{code-cell} python
+:id: clock
+:tags: [varies]
+
+import time
+
+print(time.perf_counter())
+```
+"""
+
+
+@pytest.fixture
+def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A course of one lesson, not built; the builder works on it. Returns `notebooks/`."""
+    notebooks = tmp_path / "notebooks"
+    (notebooks / "source").mkdir(parents=True)
+    write(notebooks / "source", GOOD + CODE)
+    monkeypatch.setattr(builder, "NOTEBOOKS", notebooks)
+    monkeypatch.setattr(source, "SOURCE", notebooks / "source")
+    return notebooks
+
+
+def pages(notebooks: Path) -> dict[str, str]:
+    return {
+        path.parent.name: path.read_text("utf-8") for path in notebooks.glob("*/01-birds.ipynb")
+    }
+
+
+def test_build_check_and_status_from_nothing_to_ready(
+    course: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert builder.main("build", ["--check"]) == 1
+    assert "01-birds, zh: notebooks/zh/01-birds.ipynb is missing" in capsys.readouterr().err
+    assert "missing or damaged" in builder.status()
+
+    assert builder.main("build", []) == 0
+    first = pages(course)
+    assert sorted(first) == ["en", "fr", "zh"]
+    assert builder.main("build", ["birds"]) == 0
+    assert pages(course) == first, "built twice, the clock cell included, there is no diff"
+    assert builder.main("build", ["--check"]) == 0
+    assert builder.status() == "01-birds: ready"
+
+    page = nbformat.reads(first["zh"], as_version=4)
+    nbformat.validate(page)
+    cells = {cell.id: cell for cell in page.cells}
+    assert list(cells) == ["title", "why", "call", "exercise", "fails", "clock"]
+    assert cells["title"].source.startswith(
+        "# 01 · 鸟\n\n约 5 分钟 · [English](../en/01-birds.ipynb)"
+    )
+    assert "学完之后，你会认鸟。" in cells["title"].source
+    assert cells["call"].outputs[0].text == "鹦鹉: 2\n"
+    assert cells["exercise"].source.endswith("song = ...") and not cells["exercise"].outputs
+    assert cells["fails"].outputs[0].traceback == ["KeyError: 'a'"]
+    assert not list(course.rglob("*.new"))
+
+
+def test_a_cell_that_misbehaves_is_named_and_its_notebook_not_written(
+    course: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = course / "source" / "01-birds.md"
+    text = path.read_text("utf-8")
+    path.write_text(text.replace('{}["a"]', "1"), "utf-8")
+    assert builder.main("build", []) == 1
+    assert "01-birds, cell 'fails', fr: is tagged raises-exception and raised nothing" in (
+        capsys.readouterr().err
+    )
+    assert pages(course) == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda page: page["cells"].pop(), "other cells than the source: not built ['clock']"),
+        (lambda page: page["cells"][2].update(source="2"), "cell 'call', en: the notebook is not"),
+        (
+            lambda page: page["cells"][4]["metadata"].clear(),
+            "cell 'fails', en: the notebook is not",
+        ),
+        (lambda page: page["cells"][1].update(id="other"), "too many ['other']"),
+    ],
+)
+def test_check_sees_every_difference_in_structure(
+    course: Path, capsys: pytest.CaptureFixture[str], change: object, says: str
+) -> None:
+    lessons, _ = builder.read_course()
+    for (name, lang), page in builder.assemble_all(lessons).items():
+        builder.write_atomically(course / lang / f"{name}.ipynb", stable.dumps(page))
+    assert builder.main("build", ["--check"]) == 0
+    path = course / "en" / "01-birds.ipynb"
+    page = json.loads(path.read_text("utf-8"))
+    change(page)  # type: ignore[operator]
+    path.write_text(json.dumps(page), "utf-8")
+    assert builder.main("build", ["--check"]) == 1
+    error = capsys.readouterr().err
+    assert says in error and "zh" not in error
+
+
+def test_check_and_status_report_a_broken_source_and_a_notebook_without_one(
+    course: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = course / "source" / "01-birds.md"
+    path.write_text(path.read_text("utf-8").replace("Call `sing`", "Do call `sing`"), "utf-8")
+    (course / "en").mkdir()
+    (course / "en" / "09-gone.ipynb").write_text("{}", "utf-8")
+    assert builder.main("build", []) == 1
+    assert builder.main("build", ["--check"]) == 1
+    error = capsys.readouterr().err
+    assert "01-birds, cell 'why', zh: is stale" in error
+    assert "09-gone, en: this notebook has no source" in error
+    assert "  cell 'why', zh: is stale" in builder.status()
+
+
+def test_translated_stamps_one_cell(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = course / "source" / "01-birds.md"
+    path.write_text(path.read_text("utf-8").replace("Call `sing`", "Do call `sing`"), "utf-8")
+    assert builder.main("translated", ["birds", "why", "zh"]) == 0
+    stale = source.read_lesson(path).problems
+    assert [problem.split(":")[0] for problem in stale] == ["01-birds, cell 'why', fr"]
+    for wrong in (["birds", "nothing", "zh"], ["birds", "why", "en"], ["99", "why", "zh"]):
+        assert builder.main("translated", wrong) == 1
+    error = capsys.readouterr().err
+    assert "has no cell 'nothing'" in error and "not 'en'" in error and "no lesson '99'" in error
+
+
+def test_neighbours_are_linked_both_ways(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD)
+    first, second = source.read_lesson(path), source.read_lesson(path)
+    second.name = "02-nests"
+    built = builder.assemble_all([first, second])
+    link = "[02 · Les oiseaux](02-nests.ipynb) →"
+    page = built["01-birds", "fr"]
+    assert link in page.cells[0].source and page.cells[-1].source == link
+    assert built["02-nests", "fr"].cells[-1].source == "← [01 · Les oiseaux](01-birds.ipynb)"
+
+
+def test_a_failed_write_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "page"
+    builder.write_atomically(path, "old")
+    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
+    with pytest.raises(OSError, match="full"):
+        builder.write_atomically(path, "new")
+    assert path.read_text("utf-8") == "old" and list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,121 @@
+"""Tests of helpers.stable: what only one run knew is gone, what a cell printed is there."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from helpers import stable
+from helpers.stable import WIDGET_VIEW
+
+
+def notebook(*outputs: Any, tags: list[str] | None = None) -> Any:
+    cell = new_code_cell("1", id="one", outputs=list(outputs), metadata={"tags": tags or []})
+    return new_notebook(cells=[cell])
+
+
+def stabilized(*outputs: Any, tags: list[str] | None = None) -> list[Any]:
+    page = notebook(*outputs, tags=tags)
+    stable.stabilize(page)
+    found: list[Any] = page.cells[0].outputs
+    return found
+
+
+@pytest.mark.parametrize(
+    ("printed", "kept"),
+    [
+        ("<object at 0x7f63340eba90>", "<object at 0x0>"),
+        ('File "/tmp/ipykernel_1234/567.py", line 1', 'File "<cell>", line 1'),
+        (r"C:\Temp\ipykernel_12\34.py", "<cell>"),
+        ("lc_run--01a1fcc6-4dfd-725a-ae23-b8fa6fbc62a9-0", f"lc_run--{'0' * 8}-0000-0000-0000-{'0' * 12}-0"),
+        ("0xff is a colour, 2026-11-21 a day", "0xff is a colour, 2026-11-21 a day"),
+    ],
+)  # fmt: skip
+def test_scrub(printed: str, kept: str) -> None:
+    assert stable.scrub(printed) == kept
+    (stream,) = stabilized(new_output("stream", name="stdout", text=printed))
+    assert stream.text == kept
+    (result,) = stabilized(new_output("execute_result", data={"text/plain": printed}))
+    assert result.data["text/plain"] == kept
+
+
+def test_metadata_of_one_run_goes_and_tags_stay() -> None:
+    page = notebook(tags=["varies"])
+    page.metadata = nbformat.from_dict(
+        {"widgets": {"state": 1}, "language_info": {"version": "3.9"}}
+    )
+    page.cells[0].metadata["execution"] = {"iopub.status.busy": "2026-11-21T06:00:00Z"}
+    stable.stabilize(page)
+    assert set(page.metadata) == {"kernelspec", "language_info"}
+    assert "version" not in page.metadata.language_info
+    assert page.cells[0].metadata == {"tags": ["varies"]}
+    nbformat.validate(page)
+
+
+def test_a_widget_without_a_picture_leaves_nothing_and_one_with_a_picture_leaves_it() -> None:
+    bare = new_output("display_data", data={WIDGET_VIEW: {"model_id": "1"}, "text/plain": "VBox()"})
+    drawn = new_output(
+        "display_data", data={WIDGET_VIEW: {"model_id": "1"}, "image/svg+xml": "<svg/>"}
+    )
+    (kept,) = stabilized(bare, drawn)
+    assert kept.data == {"image/svg+xml": "<svg/>"}
+
+
+def test_a_wanted_traceback_keeps_its_last_line_and_another_stays_whole() -> None:
+    error = new_output("error", ename="KeyError", evalue="'a'", traceback=["long", "KeyError: 'a'"])
+    assert stabilized(copy.deepcopy(error), tags=["raises-exception"])[0].traceback == [
+        "KeyError: 'a'"
+    ]
+    assert stabilized(copy.deepcopy(error))[0].traceback == ["long", "KeyError: 'a'"]
+
+
+def test_pieces_of_a_stream_are_joined_and_other_streams_kept_apart() -> None:
+    pieces = [("stdout", "a"), ("stdout", "b"), ("stderr", "c"), ("stdout", "d")]
+    outputs = stabilized(*(new_output("stream", name=name, text=text) for name, text in pieces))
+    assert [(out.name, out.text) for out in outputs] == [
+        ("stdout", "ab"),
+        ("stderr", "c"),
+        ("stdout", "d"),
+    ]
+
+
+def test_stabilizing_twice_changes_nothing() -> None:
+    page = notebook(new_output("stream", name="stdout", text="at 0x7f63340eba90"))
+    stable.stabilize(page)
+    once = stable.dumps(page)
+    stable.stabilize(page)
+    assert stable.dumps(page) == once
+    assert once.endswith("}\n") and not once.endswith("\n\n")
+
+
+def test_the_save_hook_stabilizes_notebooks_and_leaves_files_alone() -> None:
+    page = notebook(new_output("stream", name="stdout", text="at 0x7f63340eba90"))
+    model: dict[str, Any] = {"type": "notebook", "content": dict(page)}
+    stable.before_save(model, path="x.ipynb", contents_manager=None)
+    assert model["content"].cells[0].outputs[0].text == "at 0x0"
+    text = {"type": "file", "content": "at 0x7f63340eba90"}
+    stable.before_save(text)
+    assert text["content"] == "at 0x7f63340eba90"
+
+
+def test_differences_see_words_always_and_digits_unless_the_cell_varies() -> None:
+    def page(text: str, tags: list[str] | None = None) -> Any:
+        return notebook(new_output("stream", name="stdout", text=text), tags=tags)
+
+    assert stable.differences(page("1.25 s"), page("1.25 s")) == []
+    assert [cell for cell, _ in stable.differences(page("1.25 s"), page("1.26 s"))] == ["one"]
+    varies = ["varies"]
+    assert stable.differences(page("1.25 s", varies), page("11.2 s", varies)) == []
+    assert stable.differences(page("1.25 s", varies), page("1.25 min", varies)) != []
+
+
+def test_unexpected_names_the_first_stray_error_and_a_missing_one() -> None:
+    error = new_output("error", ename="KeyError", evalue="'a'", traceback=[])
+    assert stable.unexpected(notebook(error)) == [("one", "raised KeyError: 'a'")]
+    assert stable.unexpected(notebook(error, tags=["raises-exception"])) == []
+    ((cell, what),) = stable.unexpected(notebook(tags=["raises-exception"]))
+    assert cell == "one" and "raised nothing" in what

@@ -18,23 +18,30 @@ from helpers.backend import without_real_model
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the tests away from real models, keys and accounts, and make nbmake strict."""
-    environment = without_real_model()
-    for name in set(os.environ) - set(environment):
-        del os.environ[name]
-    os.environ.update(environment, COURSE_PACE="0")
+    os.environ["COURSE_PACE"] = "0"
+    clean = without_real_model()
+    set_environment(clean)
     if not hasattr(NotebookRun.execute, "__wrapped__"):
-        NotebookRun.execute = strict(NotebookRun.execute)
+        NotebookRun.execute = strict(NotebookRun.execute, clean)
 
 
-def strict(execute: Any) -> Any:
+def set_environment(variables: dict[str, str]) -> None:
+    """Make `variables` this process's environment, which a new kernel inherits."""
+    for name in {n for n in os.environ if not n.startswith("PYTEST_")} - set(variables):
+        del os.environ[name]
+    os.environ.update(variables)
+
+
+def strict(execute: Any, environment: dict[str, str]) -> Any:
     """Wrap `NotebookRun.execute` so that what nbmake lets pass fails too.
 
     That is a cell tagged `raises-exception` that raises nothing, and outputs other than those on
-    the committed page.
+    the committed page. A kernel gets `environment`, whatever the tests before it left behind.
     """
 
     @functools.wraps(execute)
     def run(self: NotebookRun) -> NotebookResult:
+        set_environment(environment)
         result = execute(self)
         if result.error is None:
             committed = nbformat.read(self.filename, as_version=4)

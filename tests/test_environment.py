@@ -313,6 +313,7 @@ def test_commands_run_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(environment, "set_up", lambda lang: Path("python"))
     monkeypatch.setattr(environment, "run", run)
+    monkeypatch.setattr(environment, "is_inside", lambda venv: False)
     assert command_line.main(["test", "-k", "x"]) == 5
     assert command_line.main(["build", "--fast"]) == 5
     assert started == [

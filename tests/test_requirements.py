@@ -9,8 +9,8 @@ import sys
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from helpers.health import compare_packages
 from helpers.environment import ROOT
+from helpers.health import compare_packages
 
 if sys.version_info >= (3, 11):
     import tomllib

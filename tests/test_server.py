@@ -91,7 +91,9 @@ def nothing_logged_or_printed(
     caplog.set_level(logging.DEBUG)
     yield
     records = caplog.get_records("call")
-    assert not [record for record in records if record.levelno >= logging.WARNING]
+    # traitlets: what the kernels of notebooks that ran before in this process have to say
+    loud = [r for r in records if r.levelno >= logging.WARNING and r.name != "traitlets"]
+    assert not loud
     ours = [r for r in records if r.name.split(".")[0] in ("helpers", "tornado", "asyncio")]
     assert not any(KEY in record.getMessage() for record in ours)
     assert capfd.readouterr() == ("", "")

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from helpers.exercises import Exercise
+
 
 def start(lang: str | None = None, env_file: str | None = None) -> str:
     """Choose the chat model that this notebook talks to, say which one, and return its name.
@@ -20,3 +25,20 @@ def doctor() -> None:
     from helpers.health import doctor as examine
 
     examine()
+
+
+def exercise(name: str) -> Exercise:
+    """Return the exercise `name`, for example "04-stream/first-token": check, hint, solution.
+
+    See `helpers.exercises.exercise` for the errors.
+    """
+    from helpers.exercises import exercise as find
+
+    return find(name)
+
+
+def show_progress() -> None:
+    """Print how many exercises of each lesson are solved."""
+    from helpers.exercises import overview
+
+    print(overview())

@@ -57,6 +57,14 @@ COMMANDS = {
             "fr": "examiner tout ce dont le cours a besoin et dire ce qui est trouvé",
         },
     ),
+    "progress": (
+        "helpers.exercises",
+        {
+            "en": "show which exercises are solved (--reset starts over)",
+            "zh": "显示哪些练习已经完成（--reset 从头开始）",
+            "fr": "montrer les exercices réussis (--reset recommence)",
+        },
+    ),
     "build": (
         "helpers.builder",
         {

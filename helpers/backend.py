@@ -106,6 +106,7 @@ TEXTS = {
 }
 
 language = "en"  # of the notebook, as its first cell said it
+model = ""  # the name that the last start() returned
 _server = None  # the built-in model, once it runs
 # What start() put into the environment, and what stood there before: (ours, the learner's).
 _changed: dict[str, tuple[str | None, str | None]] = {}
@@ -178,7 +179,7 @@ def start(lang: str | None = None, env_file: str | Path | None = None) -> str:
     `env_file` that does not exist, and BackendError, with what to do, for a `.env`
     that cannot be read, a base URL that is none, and a server that does not answer.
     """
-    global language
+    global language, model
     if lang is not None and lang not in LANGUAGES:
         raise ValueError(f"start() knows the languages {', '.join(LANGUAGES)}, not {lang!r}")
     language = lang or system_language()
@@ -327,4 +328,4 @@ def without_real_model() -> dict[str, str]:
     """
     away = {*READ, *TRACING, *TRACING_KEYS} - {"COURSE_PACE"}
     kept = {name: value for name, value in os.environ.items() if name not in away}
-    return {**kept, ENV_FILE_VARIABLE: os.devnull}
+    return {**kept, ENV_FILE_VARIABLE: os.devnull, "COURSE_PROGRESS": os.devnull}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import sys
 from pathlib import Path
@@ -14,12 +15,13 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
-from helpers import stable
+from helpers import exercises, stable
 from helpers.backend import without_real_model
 from helpers.language import LANGUAGES
 from helpers.source import Lesson, SourceError, lesson_paths, read_lesson, restamp
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+TEXTS_FILE = exercises.TEXTS_FILE
 CELL_TIMEOUT = 120  # seconds that one cell may take
 
 HEADER = {
@@ -64,6 +66,8 @@ def assemble(
     """Return the lesson's notebook in `lang`, not yet executed, with stubs or with the solutions."""
     cells = [nbformat.v4.new_markdown_cell(header(lesson, lang, previous, following), id="title")]
     for cell in lesson.cells[1:]:
+        if "." in cell.id:  # a text or a test of an exercise
+            continue
         text = cell.source(lang, solution)
         metadata = {"tags": cell.tags} if cell.tags else {}
         if cell.kind == "code":
@@ -86,6 +90,18 @@ def assemble_all(lessons: list[Lesson]) -> dict[tuple[str, str], Any]:
         for before, lesson, after in zip(around, lessons, around[2:], strict=False)
         for lang in LANGUAGES
     }
+
+
+def exercise_texts(lessons: list[Lesson]) -> str:
+    """Return the content of helpers/exercises.json: the texts of all exercises, by key and language."""
+    texts: dict[str, dict[str, dict[str, str]]] = {}
+    for lesson in lessons:
+        for cell in lesson.cells:
+            exercise, dot, key = cell.id.partition(".")
+            if dot and cell.kind == "markdown":
+                own = texts.setdefault(f"{lesson.name}/{exercise}", {})
+                own[key] = {lang: cell.source(lang) for lang in LANGUAGES}
+    return json.dumps(texts, indent=1, ensure_ascii=False) + "\n"
 
 
 async def execute(notebook: Any, folder: Path) -> None:
@@ -208,10 +224,43 @@ def build(names: list[str]) -> list[str]:
         write_atomically(NOTEBOOKS / lang / f"{lesson.name}.ipynb", stable.dumps(notebook))
         print(f"built notebooks/{lang}/{lesson.name}.ipynb", flush=True)
 
+    if not any(lesson.problems for lesson in lessons):
+        write_atomically(TEXTS_FILE, exercise_texts(lessons))
+
     async def run_all() -> None:
         free = asyncio.Semaphore(os.cpu_count() or 1)
         for lang in LANGUAGES:
             (NOTEBOOKS / lang).mkdir(parents=True, exist_ok=True)
+        await asyncio.gather(*(run(lesson, lang, free) for lesson in chosen for lang in LANGUAGES))
+
+    asyncio.run(run_all())
+    return problems
+
+
+def build_solutions(names: list[str], folder: Path) -> list[str]:
+    """Write the teacher's edition, with solutions and executed, below `folder`; return the problems."""
+    if NOTEBOOKS.resolve() in (folder.resolve(), *folder.resolve().parents):
+        return [f"{folder} lies in notebooks/: the teacher's edition belongs elsewhere"]
+    lessons, chosen = read_course(names)
+    problems = [problem for lesson in chosen for problem in lesson.problems]
+    if problems:
+        return problems
+
+    async def run(lesson: Lesson, lang: str, free: asyncio.Semaphore) -> None:
+        place = lessons.index(lesson)
+        before = lessons[place - 1] if place else None
+        after = lessons[place + 1] if place + 1 < len(lessons) else None
+        notebook = assemble(lesson, lang, before, after, solution=True)
+        async with free:
+            await execute(notebook, NOTEBOOKS / lang)
+        for cell, what in stable.unexpected(notebook):
+            problems.append(f"{lesson.name}, cell {cell!r}, {lang}: {what}")
+        path = folder / lang / f"{lesson.name}.ipynb"
+        write_atomically(path, stable.dumps(notebook))
+        print(f"built {path}", flush=True)
+
+    async def run_all() -> None:
+        free = asyncio.Semaphore(os.cpu_count() or 1)
         await asyncio.gather(*(run(lesson, lang, free) for lesson in chosen for lang in LANGUAGES))
 
     asyncio.run(run_all())
@@ -228,6 +277,9 @@ def check(names: list[str]) -> list[str]:
             for lang in LANGUAGES:
                 committed = read_notebook(lesson.name, lang)
                 problems += compare(lesson.name, lang, notebooks[lesson.name, lang], committed)
+        texts = TEXTS_FILE.read_text(encoding="utf-8") if TEXTS_FILE.exists() else ""
+        if texts != exercise_texts(lessons):
+            problems.append(f"helpers/{TEXTS_FILE.name} is not what the sources say: build again")
     known = {lesson.name for lesson in lessons}
     for path in [] if names else sorted(NOTEBOOKS.glob("[a-z][a-z]/*.ipynb")):
         if path.stem not in known:
@@ -268,8 +320,10 @@ def main(command: str, arguments: list[str]) -> int:
         parser.add_argument(
             "lessons", nargs="*", metavar="LESSON", help="for example 04 or 04-stream"
         )
-        parser.add_argument(
-            "--check", action="store_true", help="compare, run nothing, write nothing"
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument("--check", action="store_true", help="compare, run nothing, write nothing")
+        how.add_argument(
+            "--solutions", metavar="DIR", type=Path, help="write the teacher's edition"
         )
     elif command == "translated":
         for name in ("lesson", "cell", "lang"):
@@ -282,7 +336,12 @@ def main(command: str, arguments: list[str]) -> int:
         if command == "translated":
             print(translated(options.lesson, options.cell, options.lang))
             return 0
-        problems = check(options.lessons) if options.check else build(options.lessons)
+        if options.check:
+            problems = check(options.lessons)
+        elif options.solutions:
+            problems = build_solutions(options.lessons, options.solutions)
+        else:
+            problems = build(options.lessons)
     except SourceError as error:
         problems = [str(error)]
     for problem in problems:

@@ -161,6 +161,16 @@ def read_lesson(path: Path) -> Lesson:
     for ident, times in Counter(cell.id for cell in cells).items():
         if times > 1:
             problem(ident, "en", f"this id stands {times} times in the lesson")
+    seen: set[str] = set()
+    for cell in cells:
+        if "." in cell.id and cell.id.partition(".")[0] not in seen:
+            problem(
+                cell.id,
+                "en",
+                "belongs to an exercise, but no code cell of its name stands before it",
+            )
+        if cell.kind == "code":
+            seen.add(cell.id)
     if not cells or cells[0].id != "title":
         problem(
             "title", "en", 'the first cell must have the id "title" and hold "# Title" and the goal'

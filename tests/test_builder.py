@@ -37,6 +37,7 @@ def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (notebooks / "source").mkdir(parents=True)
     write(notebooks / "source", GOOD + CODE)
     monkeypatch.setattr(builder, "NOTEBOOKS", notebooks)
+    monkeypatch.setattr(builder, "TEXTS_FILE", tmp_path / "exercises.json")
     monkeypatch.setattr(source, "SOURCE", notebooks / "source")
     return notebooks
 
@@ -105,6 +106,7 @@ def test_check_sees_every_difference_in_structure(
     course: Path, capsys: pytest.CaptureFixture[str], change: object, says: str
 ) -> None:
     lessons, _ = builder.read_course()
+    builder.write_atomically(builder.TEXTS_FILE, builder.exercise_texts(lessons))
     for (name, lang), page in builder.assemble_all(lessons).items():
         builder.write_atomically(course / lang / f"{name}.ipynb", stable.dumps(page))
     assert builder.main("build", ["--check"]) == 0
@@ -164,3 +166,60 @@ def test_a_failed_write_leaves_the_old_file(
     with pytest.raises(OSError, match="full"):
         builder.write_atomically(path, "new")
     assert path.read_text("utf-8") == "old" and list(tmp_path.iterdir()) == [path]
+
+
+EXERCISE = """
++++ {"id": "exercise.correct", "lang": "en"}
+
+Well sung.
+
++++ {"lang": "zh", "of": "EXERCISE.CORRECT"}
+
+唱得好。
+
++++ {"lang": "fr", "of": "EXERCISE.CORRECT"}
+
+Bien chanté !
+
+```{code-cell} python
+:id: exercise.wrong.silent
+
+song = ""
+```
+"""
+
+
+def test_texts_of_exercises_go_to_their_file_and_solutions_to_the_teachers_edition(
+    course: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(course / "source", GOOD + EXERCISE)
+    assert builder.main("build", []) == 0
+    texts = json.loads(builder.TEXTS_FILE.read_text("utf-8"))
+    french = "Bien chanté\u00a0!"
+    assert texts == {
+        "01-birds/exercise": {"correct": {"en": "Well sung.", "zh": "唱得好。", "fr": french}}
+    }
+    learners = pages(course)["en"]
+    assert (
+        "upper" not in learners and "Well sung" not in learners and 'song = \\"\\"' not in learners
+    )
+
+    assert builder.main("build", ["--solutions", str(tmp_path / "teachers")]) == 0
+    page = nbformat.read(tmp_path / "teachers" / "en" / "01-birds.ipynb", as_version=4)
+    cells = {cell.id: cell for cell in page.cells}
+    assert (
+        "return bird.upper()" in cells["exercise"].source and "..." not in cells["exercise"].source
+    )
+    assert pages(course)["en"] == learners
+    assert builder.main("build", ["--solutions", str(course / "en")]) == 1
+    assert "belongs elsewhere" in capsys.readouterr().err
+
+    builder.TEXTS_FILE.write_text("{}", encoding="utf-8")
+    assert builder.main("build", ["--check"]) == 1
+    assert "exercises.json is not what the sources say" in capsys.readouterr().err
+
+
+def test_a_text_of_no_exercise_is_an_orphan(course: Path) -> None:
+    path = write(course / "source", GOOD + EXERCISE.replace("exercise.", "nothing."))
+    problems = source.read_lesson(path).problems
+    assert any("cell 'nothing.correct', en: belongs to an exercise, but no" in p for p in problems)

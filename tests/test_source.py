@@ -90,7 +90,7 @@ def write(folder: Path, text: str) -> Path:
     path = folder / "01-birds.md"
     path.write_text(text, encoding="utf-8")
     stamps = {cell.id.upper(): cell.stamp() for cell in read_lesson(path).cells}
-    for name in ("TITLE", "WHY", "CALL"):
+    for name in ("TITLE", "WHY", "CALL", "EXERCISE.CORRECT", "NOTHING.CORRECT"):
         text = text.replace(f'"{name}"', f'"{stamps.get(name, name)}"')
     path.write_text(text, encoding="utf-8")
     return path

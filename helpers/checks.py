@@ -1,0 +1,247 @@
+"""How each exercise is judged: by what the answer does. A lesson's source holds the messages."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+    convert_to_messages,
+)
+from langchain_core.prompts import ChatPromptTemplate
+
+from helpers import backend
+from helpers.exercises import CHECKS, Check, WrongAnswer, captured
+
+
+def check(name: str, *names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register the decorated function as the judge of exercise `name`, whose answers are `names`.
+
+    The function gets the answers' values and raises WrongAnswer with the key of a message.
+    """
+
+    def register(judge: Callable[..., None]) -> Callable[..., None]:
+        CHECKS[name] = Check(names, judge)
+        return judge
+
+    return register
+
+
+def choice(name: str, right: str, wrong: str) -> None:
+    """Register a multiple-choice question: one letter is right, each other one has its own message."""
+
+    @check(name, "answer")
+    def judge(answer: object) -> None:
+        letter = str(answer).strip().lower()
+        if letter in wrong:
+            raise WrongAnswer(letter)
+        if letter != right:
+            raise WrongAnswer(
+                "choices", letters=", ".join(sorted(wrong + right)), example=min(wrong + right)
+            )
+
+
+def wrong_unless(good: bool, key: str, **fields: object) -> None:
+    """Raise WrongAnswer(key) unless `good`."""
+    if not good:
+        raise WrongAnswer(key, **fields)
+
+
+def chunks(*texts: str) -> Iterator[AIMessageChunk]:
+    """Stream chunks with these texts, as a model does."""
+    for text in texts:
+        yield AIMessageChunk(content=text)
+
+
+@check("00-start/hello", "greeting")
+def hello(greeting: Any) -> None:
+    wrong_unless(not isinstance(greeting, BaseMessage), "message")
+    wrong_unless(isinstance(greeting, str), "type", got=type(greeting).__name__)
+    wrong_unless(not greeting.startswith("content="), "repr")
+    wrong_unless(greeting.strip() not in ("", "Hello!", "你好！", "Bonjour !"), "question")
+
+
+@check("00-start/ask", "ask")
+def ask(function: Any) -> None:
+    answer, printed = captured(lambda: function("What is a token?"))
+    wrong_unless(answer is not None, "none" if not printed else "printed")
+    wrong_unless(isinstance(answer, (tuple, list)) and len(answer) == 2, "shape", got=answer)
+    name, text = answer
+    wrong_unless(not isinstance(text, BaseMessage), "message")
+    wrong_unless(text != backend.model, "swapped")
+    wrong_unless(isinstance(name, str) and name.startswith(backend.model), "name", got=name)
+    wrong_unless(isinstance(text, str) and text.strip() != "", "shape", got=answer)
+
+
+choice("00-start/both", right="b", wrong="ac")
+
+
+@check("02-messages/pirate", "talk")
+def pirate(talk: Any) -> None:
+    wrong_unless(not isinstance(talk, ChatPromptTemplate), "template")
+    wrong_unless(isinstance(talk, (list, tuple)), "type", got=type(talk).__name__)
+    messages = convert_to_messages(talk)
+    wrong_unless(len(messages) == 2, "count", got=len(messages))
+    types = [message.type for message in messages]
+    wrong_unless(types != ["human", "system"], "order")
+    wrong_unless(types == ["system", "human"], "types", got=", ".join(types))
+    rule, question = (message.text for message in messages)
+    wrong_unless(any(word in rule.lower() for word in ("pirate", "海盗")), "rule", got=rule)
+    wrong_unless(any(word in question for word in ("France", "法国")), "question", got=question)
+
+
+@check("02-messages/texts", "said_by_people")
+def texts(function: Any) -> None:
+    blocks: list[str | dict[Any, Any]] = [
+        {"type": "text", "text": "two"},
+        {"type": "image", "url": "https://example.org/x.png"},
+    ]
+    messages = [
+        SystemMessage("rule"),
+        HumanMessage("one"),
+        AIMessage("answer"),
+        HumanMessage(blocks),
+    ]
+    got, printed = captured(lambda: function(messages))
+    wrong_unless(got is not None, "printed" if printed else "none")
+    got = list(got)
+    wrong_unless(not any(isinstance(text, BaseMessage) for text in got), "messages")
+    wrong_unless(all(isinstance(text, str) for text in got), "blocks", got=got)
+    wrong_unless(not {"rule", "answer"} & set(got), "others", got=got)
+    wrong_unless(got == ["one", "two"], "missing", got=got)
+    wrong_unless(
+        list(function([AIMessage("alone")])) == [], "others", got=function([AIMessage("alone")])
+    )
+
+
+@check("02-messages/save-load", "save", "load")
+def save_load(save: Any, load: Any) -> None:
+    usage = {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}
+    call = {"name": "weather", "args": {"city": "巴黎"}, "id": "call_1"}
+    messages = [
+        HumanMessage("你好 🦜", name="ada"),
+        AIMessage(
+            "", tool_calls=[call], usage_metadata=usage, response_metadata={"model_name": "m"}
+        ),
+        ToolMessage("14 °C", tool_call_id="call_1"),
+        AIMessage("Ça va.", id="run-1"),
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "talk.json")
+        save(messages, path)
+        wrong_unless(path.is_file(), "nothing")
+        loaded = load(path)
+    wrong_unless(loaded is not None, "none")
+    wrong_unless(
+        isinstance(loaded, (list, tuple)) and all(isinstance(m, BaseMessage) for m in loaded),
+        "type",
+        got=type(loaded[0]).__name__
+        if isinstance(loaded, (list, tuple)) and loaded
+        else type(loaded).__name__,
+    )
+    wrong_unless(list(loaded) == messages, "lossy")
+
+
+@check("04-stream/first-token", "first_token")
+def first_token(function: Any) -> None:
+    taken: list[str] = []
+
+    def stream() -> Iterator[AIMessageChunk]:
+        for chunk in chunks("", "Par", "is", " is", " big"):
+            taken.append(chunk.text)
+            yield chunk
+
+    got, printed = captured(lambda: function(stream()))
+    wrong_unless(got is not None, "printed" if printed else "none")
+    wrong_unless(not isinstance(got, BaseMessage), "chunk")
+    wrong_unless(got != "", "empty")
+    wrong_unless(got == "Par", "whole", got=got)
+    wrong_unless(len(taken) == 2, "greedy", got=len(taken))
+
+
+@check("04-stream/collect", "show_and_keep")
+def collect(function: Any) -> None:
+    import contextlib
+    import io
+
+    seen: list[str] = []
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+
+        def stream() -> Iterator[AIMessageChunk]:
+            for chunk in chunks("", "Par", "is", "."):
+                seen.append(printed.getvalue())
+                yield chunk
+
+        got = function(stream())
+    shown = printed.getvalue()
+    wrong_unless(got is not None, "none")
+    wrong_unless(isinstance(got, AIMessageChunk), "text", got=type(got).__name__)
+    wrong_unless(got.text == "Paris.", "sum", got=got.text)
+    wrong_unless(shown != "", "silent")
+    wrong_unless("".join(shown.split("\n")) != shown or shown == "Paris.", "printed", got=shown)
+    wrong_unless("\n" not in shown.rstrip("\n"), "newlines")
+    wrong_unless(seen[-1].strip() == "Paris", "late")
+
+
+@check("04-stream/sentence", "first_sentence")
+def sentence(function: Any) -> None:
+    stream = chunks("", "Hello", " there", ". How", " are you?")
+    got = function(stream)
+    wrong_unless(got is not None, "none")
+    wrong_unless(got != "Hello there. How", "beyond")
+    wrong_unless(got != "Hello there", "without")
+    wrong_unless(got == "Hello there.", "other", got=got, expected="Hello there.")
+    wrong_unless(stream.gi_frame is None, "open")  # type: ignore[attr-defined]
+    for pieces, expected in ((("你好", "。再", "见。"), "你好。"), (("no", " stop"), "no stop")):
+        got = function(chunks(*pieces))
+        wrong_unless(got == expected, "other", got=got, expected=expected)
+
+
+choice("04-stream/pieces", right="a", wrong="bc")
+
+
+@check("13-parrot-link/small", "small")
+def small(parrot: Any) -> None:
+    wrong_unless(not isinstance(parrot, type), "class")
+    said = parrot.invoke("abracadabra").text
+    wrong_unless(said == "abrac", "length", got=said)
+    wrong_unless(getattr(parrot, "model_name", None) == "parrot-small", "model")
+
+
+@check("13-parrot-link/shout", "ChatShout")
+def shout(model: Any) -> None:
+    blocks = HumanMessage([{"type": "text", "text": "abra"}])
+    try:
+        said = model().invoke([HumanMessage("first"), HumanMessage("Cadabra")]).text
+    except AttributeError as error:
+        raise WrongAnswer("result") if "generations" in str(error) else error from None
+    wrong_unless(said != "FIRST", "last")
+    wrong_unless(said == "CADABRA", "other", got=said, expected="CADABRA")
+    try:
+        said = model().invoke([blocks]).text
+    except AttributeError as error:
+        raise WrongAnswer("blocks") if "upper" in str(error) else error from None
+    wrong_unless(said == "ABRA", "blocks")
+
+
+@check("13-parrot-link/words-streamed", "WordParrot")
+def words(model: Any) -> None:
+    parrot = model(model="parrot-1", parrot_buffer_length=14)
+    heard = "one two three four"
+    try:
+        pieces = [chunk.text for chunk in parrot.stream(heard) if chunk.text]
+    except AttributeError as error:
+        raise WrongAnswer("bare") if "message" in str(error) else error from None
+    said = parrot.invoke(heard).text
+    wrong_unless("".join(pieces) != heard, "buffer")
+    wrong_unless("".join(pieces) != said.replace(" ", ""), "lost", got=pieces)
+    wrong_unless("".join(pieces) == said, "other", got=pieces)
+    wrong_unless(pieces == ["one ", "two ", "three "], "letters", got=pieces)

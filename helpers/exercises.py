@@ -1,0 +1,401 @@
+"""Exercises that check themselves: check, hint, solution, as text anywhere and as buttons in Jupyter."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import dis
+import functools
+import io
+import json
+import linecache
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.display import display
+from markdown_it import MarkdownIt
+
+from helpers import backend, progress
+
+TEXTS_FILE = Path(__file__).with_name("exercises.json")  # the builder makes it from the lessons
+TIME_LIMIT = 15.0  # seconds that a check may take
+
+TEXTS = {
+    "en": {
+        "correct": "**Correct.** {message}",
+        "incorrect": "**Not yet.** {message}",
+        "untouched": "**Not attempted.** Replace the `...` above, run that cell, then this one. "
+        "For a hint: `exercise({name!r}).hint()`.",
+        "raised": "Your code raised `{error}` in line {line}: `{code}`",
+        "raised_elsewhere": "Your code raised `{error}`.",
+        "slow": "It was stopped after {seconds:.0f} seconds. Is there a loop that never ends, or a "
+        "wait for something that never comes?",
+        "choices": "Answer with one of the letters {letters}, for example `answer = {example!r}`.",
+        "no_more_hints": "There are no more hints. `exercise({name!r}).solution()` shows the model answer.",
+        "hint": "**Hint {number} of {count}.** {text}",
+        "try_first": "Try first, the check will say what is missing. To see the model answer all the same, "
+        "ask once more.",
+        "no_solution": "This copy of the course comes without solutions. Ask whoever gave it to you.",
+        "solution": "**Model answer.**",
+        "not_kept": "(Your progress could not be saved: {error}.)",
+        "check_button": "Check",
+        "hint_button": "Hint",
+        "solution_button": "Solution",
+        "lesson": "{lesson}  {solved} of {count}",
+        "none": "No exercise yet.",
+    },
+    "zh": {
+        "correct": "**正确。** {message}",
+        "incorrect": "**还不对。** {message}",
+        "untouched": "**还没有做。** 把上面的 `...` 换掉，运行那一格，再运行这一格。"
+        "要提示的话：`exercise({name!r}).hint()`。",
+        "raised": "你的代码在第 {line} 行 `{code}` 抛出了 `{error}`",
+        "raised_elsewhere": "你的代码抛出了 `{error}`。",
+        "slow": "运行了 {seconds:.0f} 秒还没结束，已经停下。是不是有停不下来的循环，或者在等永远不会来的东西？",
+        "choices": "请用 {letters} 中的一个字母作答，例如 `answer = {example!r}`。",
+        "no_more_hints": "没有更多提示了。`exercise({name!r}).solution()` 会显示参考答案。",
+        "hint": "**提示 {number}/{count}。** {text}",
+        "try_first": "先自己试一试，检查会告诉你还缺什么。如果还是想看参考答案，再要一次就行。",
+        "no_solution": "这份课程不带参考答案。请向给你课程的人索取。",
+        "solution": "**参考答案。**",
+        "not_kept": "（进度没能保存：{error}。）",
+        "check_button": "检查",
+        "hint_button": "提示",
+        "solution_button": "参考答案",
+        "lesson": "{lesson}  {solved}/{count}",
+        "none": "还没有练习。",
+    },
+    "fr": {
+        "correct": "**Juste.** {message}",
+        "incorrect": "**Pas encore.** {message}",
+        "untouched": "**Pas encore essayé.** Remplacez les `...` ci-dessus, exécutez cette cellule, puis "
+        "celle-ci. Pour un indice\u00a0: `exercise({name!r}).hint()`.",
+        "raised": "Votre code a levé `{error}` à la ligne {line}\u00a0: `{code}`",
+        "raised_elsewhere": "Votre code a levé `{error}`.",
+        "slow": "Arrêté au bout de {seconds:.0f} secondes. Y a-t-il une boucle sans fin, ou l'attente de "
+        "quelque chose qui ne vient jamais\u00a0?",
+        "choices": "Répondez par l'une des lettres {letters}, par exemple `answer = {example!r}`.",
+        "no_more_hints": "Il n'y a plus d'indice. `exercise({name!r}).solution()` montre le corrigé.",
+        "hint": "**Indice {number} sur {count}.** {text}",
+        "try_first": "Essayez d'abord, la vérification dira ce qui manque. Pour voir le corrigé malgré tout, "
+        "demandez-le encore une fois.",
+        "no_solution": "Cette copie du cours est sans corrigés. Adressez-vous à la personne qui vous l'a remise.",
+        "solution": "**Corrigé.**",
+        "not_kept": "(Votre progression n'a pas pu être enregistrée\u00a0: {error}.)",
+        "check_button": "Vérifier",
+        "hint_button": "Indice",
+        "solution_button": "Corrigé",
+        "lesson": "{lesson}  {solved} sur {count}",
+        "none": "Pas encore d'exercice.",
+    },
+}
+
+MARKDOWN = MarkdownIt("commonmark", {"html": False})  # what a learner answered is no markup
+
+CORRECT, INCORRECT, UNTOUCHED = "correct", "incorrect", "not attempted"
+
+
+class WrongAnswer(Exception):
+    """What a check raises: the key of the message for the learner, and what to fill into it."""
+
+    def __init__(self, key: str, **fields: object) -> None:
+        super().__init__(key)
+        self.key = key
+        self.fields = fields
+
+
+class TooSlow(BaseException):
+    """Raised inside a learner's code that has run longer than TIME_LIMIT."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """CORRECT, INCORRECT or UNTOUCHED, the text for the learner (Markdown), and the message's key."""
+
+    outcome: str
+    text: str
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Check:
+    """How an exercise is judged: the names that hold the answer, and a function of their values."""
+
+    names: tuple[str, ...]
+    judge: Callable[..., None]
+
+
+CHECKS: dict[str, Check] = {}  # helpers.checks fills it
+
+
+@functools.cache
+def all_texts() -> dict[str, dict[str, dict[str, str]]]:
+    """Return the texts of all exercises, name -> key -> language -> text."""
+    texts: dict[str, dict[str, dict[str, str]]] = json.loads(TEXTS_FILE.read_text(encoding="utf-8"))
+    return texts
+
+
+@dataclass
+class _State:
+    """What this kernel remembers of an exercise beyond the progress file."""
+
+    hints: int = 0
+    attempted: bool = False
+    solution_asked: bool = False
+
+
+_states: dict[str, _State] = {}
+
+
+def exercise(name: str) -> Exercise:
+    """Return the exercise `name`, for example "04-stream/first-token".
+
+    Raises LookupError, naming the exercises there are, for a name that none has.
+    """
+    import helpers.checks  # noqa: F401  (fills CHECKS)
+
+    if name not in CHECKS:
+        raise LookupError(f"There is no exercise {name!r}. There are: {', '.join(sorted(CHECKS))}.")
+    return Exercise(name)
+
+
+class Exercise:
+    """One exercise. Its texts follow the language of the notebook (of the last `start()`)."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._state = _states.setdefault(name, _State())
+
+    def check(self, *answers: Any) -> None:
+        """Judge the answers, in the order in which the lesson names them, and show the verdict."""
+        show(self._checked(answers), self._panel)
+
+    def hint(self) -> None:
+        """Show the first hint, and each time the next."""
+        show(self._next_hint())
+
+    def solution(self) -> None:
+        """Show the model answer, after an attempt or when asked a second time."""
+        show(self._solution())
+
+    def _say(self, key: str, **fields: object) -> str:
+        return TEXTS[backend.language][key].format(name=self.name, **fields)
+
+    def _own(self, key: str) -> str:
+        return all_texts()[self.name][key][backend.language]
+
+    def judge(self, *answers: Any) -> Result:
+        """Return the verdict on `answers`; nothing is shown or kept."""
+        if any(map(is_stub, answers)):
+            return Result(UNTOUCHED, self._say("untouched"))
+        try:
+            run_limited(lambda: CHECKS[self.name].judge(*answers))
+        except WrongAnswer as wrong:
+            if wrong.key == "choices":
+                text = self._say("choices", **wrong.fields)
+            else:
+                text = self._own(wrong.key).format(
+                    **{k: shorten(v) for k, v in wrong.fields.items()}
+                )
+            return Result(INCORRECT, self._say("incorrect", message=text), wrong.key)
+        except TooSlow:
+            text = self._say("slow", seconds=TIME_LIMIT)
+            return Result(INCORRECT, self._say("incorrect", message=text), "slow")
+        except Exception as error:  # the learner's own: shown, never raised
+            text = self._say("incorrect", message=self._explain(error))
+            return Result(INCORRECT, text, "raised")
+        return Result(CORRECT, self._say("correct", message=self._own("correct")), "correct")
+
+    def _explain(self, error: Exception) -> str:
+        """Say what the learner's code raised and in which line of theirs."""
+        said = shorten(f"{type(error).__name__}: {error}".strip().rstrip(":"))
+        own = [
+            frame
+            for frame in traceback.extract_tb(error.__traceback__)
+            if "ipykernel_" in frame.filename or frame.filename.startswith("<")
+        ]
+        line = own[-1].lineno or 0 if own else 0
+        code = (linecache.getline(own[-1].filename, line) if own else "").strip()
+        if not code:
+            return self._say("raised_elsewhere", error=said)
+        return self._say("raised", error=said, line=line, code=code)
+
+    def _checked(self, answers: tuple[Any, ...]) -> str:
+        result = self.judge(*answers)
+        text = result.text
+        if result.outcome != UNTOUCHED:
+            self._state.attempted = True
+            try:
+                progress.record(self.name, result.outcome == CORRECT)
+            except progress.ProgressError as error:
+                text += "\n\n" + self._say("not_kept", error=error)
+        return text
+
+    def _next_hint(self) -> str:
+        hints = [key for key in all_texts()[self.name] if key.startswith("hint-")]
+        if self._state.hints == len(hints):
+            return self._say("no_more_hints")
+        key = hints[self._state.hints]
+        self._state.hints += 1
+        return self._say("hint", number=self._state.hints, count=len(hints), text=self._own(key))
+
+    def _solution(self) -> str:
+        if not (self._state.attempted or self._state.solution_asked):
+            self._state.solution_asked = True
+            return self._say("try_first")
+        code = solution_code(self.name, backend.language)
+        if code is None:
+            return self._say("no_solution")
+        return f"{self._say('solution')}\n\n```python\n{code}\n```"
+
+    def _panel(self, text: str) -> Any:
+        """Return the three buttons, with `text` below them, as a widget."""
+        import ipywidgets
+
+        message = ipywidgets.HTML(render(text))
+
+        def button(key: str, answer: Callable[[], str]) -> Any:
+            made = ipywidgets.Button(description=self._say(f"{key}_button"))
+            made.on_click(lambda _: setattr(message, "value", render(answer())))
+            return made
+
+        buttons = [
+            button("check", lambda: self._checked(self._answers_now())),
+            button("hint", self._next_hint),
+            button("solution", self._solution),
+        ]
+        return ipywidgets.VBox([ipywidgets.HBox(buttons), message])
+
+    def _answers_now(self) -> tuple[Any, ...]:
+        """Return what the answer's names hold at this moment, a stub for one that is not there."""
+        names = InteractiveShell.instance().user_ns
+        return tuple(names.get(name, ...) for name in CHECKS[self.name].names)
+
+
+def show(text: str, panel: Callable[[str], Any] | None = None) -> None:
+    """Show Markdown: as a widget where the front end has widgets, as text everywhere else."""
+    if not InteractiveShell.initialized():
+        print(text)
+        return
+    bundle = {"text/plain": text, "text/markdown": text}
+    if panel is not None:
+        bundle = {**panel(text)._repr_mimebundle_(), **bundle}
+    display(bundle, raw=True)
+
+
+def render(text: str) -> str:
+    """Return Markdown as HTML that a screen reader announces when it changes."""
+    return f'<div role="status">{MARKDOWN.render(text)}</div>'
+
+
+def shorten(value: object, limit: int = 200) -> str:
+    """Return a value as text of at most `limit` characters, on one line, fit for inline code."""
+    text = value if isinstance(value, str) else repr(value)
+    text = " ".join(text.split()).replace("`", "'")
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def is_stub(answer: Any) -> bool:
+    """Say whether an answer is still as the lesson handed it out.
+
+    That is `...`, a function that does nothing, or a class with such a method.
+    """
+    if isinstance(answer, type):
+        return any(
+            isinstance(member, FunctionType) and is_stub(member) for member in vars(answer).values()
+        )
+    if not isinstance(answer, FunctionType):
+        return answer is ...
+    return all(
+        step.opname in ("RESUME", "NOP", "RETURN_VALUE")
+        or (step.opname in ("LOAD_CONST", "RETURN_CONST") and step.argval is None)
+        for step in dis.get_instructions(answer)
+    )
+
+
+def run_limited(work: Callable[[], None]) -> None:
+    """Run `work` in a thread, at most TIME_LIMIT seconds; what it raises is raised here.
+
+    Raises TooSlow. A thread cannot be killed: it is made to raise TooSlow as soon as it runs
+    Python code again, and is not waited for.
+    """
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:  # handed over, not handled
+            raised.append(error)
+
+    thread = threading.Thread(target=run, name="exercise", daemon=True)
+    thread.start()
+    thread.join(TIME_LIMIT)
+    if thread.is_alive():
+        ident = ctypes.c_ulong(thread.ident or 0)
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(TooSlow))
+        raise TooSlow
+    if raised:
+        raise raised[0]
+
+
+def solution_code(name: str, lang: str) -> str | None:
+    """Return the model answer from the lesson's source, None where the source was not handed out."""
+    from helpers.source import SourceError, lesson_paths, read_lesson
+
+    lesson, _, cell_id = name.partition("/")
+    with contextlib.suppress(SourceError):
+        for cell in read_lesson(lesson_paths([lesson])[0]).cells:
+            if cell.id == cell_id:
+                return cell.source(lang, solution=True)
+    return None
+
+
+def captured(work: Callable[[], Any]) -> tuple[Any, str]:
+    """Return what `work` returns and what it prints."""
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        value = work()
+    return value, printed.getvalue()
+
+
+def overview() -> str:
+    """Return how many exercises of each lesson are solved, a line each."""
+    import helpers.checks  # noqa: F401  (fills CHECKS)
+
+    done = progress.read()
+    texts = TEXTS[backend.language]
+    lines = []
+    for lesson in sorted({name.partition("/")[0] for name in CHECKS}):
+        names = [name for name in CHECKS if name.partition("/")[0] == lesson]
+        solved = sum(bool(done.get(name, {}).get("solved")) for name in names)
+        lines.append(texts["lesson"].format(lesson=f"{lesson:16}", solved=solved, count=len(names)))
+    return "\n".join(lines) or texts["none"]
+
+
+def main(command: str, arguments: list[str]) -> int:
+    """Run `python -m helpers progress [--reset [LESSON]]`; return the exit code."""
+    import argparse
+
+    from helpers.language import system_language
+
+    backend.language = system_language()
+    parser = argparse.ArgumentParser(prog=f"python -m helpers {command}")
+    parser.add_argument("--reset", nargs="?", const="", metavar="LESSON", help="start over")
+    options = parser.parse_args(arguments)
+    if options.reset is not None:
+        lessons = sorted({name.partition("/")[0] for name in all_texts()})
+        chosen = [name for name in lessons if options.reset in (name, name[:2], name[3:])]
+        if options.reset and not chosen:
+            parser.error(f"there is no lesson {options.reset!r}: {', '.join(lessons)}")
+        try:
+            progress.reset(chosen[0] if options.reset else None)
+        except progress.ProgressError as error:
+            print(TEXTS[backend.language]["not_kept"].format(error=error))
+            return 1
+    print(overview())
+    return 0

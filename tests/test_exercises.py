@@ -1,0 +1,370 @@
+"""Every exercise of every lesson, in each language: untouched, wrong, right; and the machinery."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+import helpers
+from helpers import backend, builder, exercises, progress
+from helpers.exercises import CHECKS, CORRECT, INCORRECT, UNTOUCHED, WrongAnswer, exercise
+from helpers.language import LANGUAGES
+from helpers.source import SOLUTION, Cell, Lesson
+from tests.test_notebooks import LESSONS, run
+
+import helpers.checks  # noqa: I001  isort: skip  (fills CHECKS)
+
+EACH = [
+    pytest.param(lesson, lang, id=f"{lang}-{lesson.name}")
+    for lesson in LESSONS
+    for lang in LANGUAGES
+]
+HINT_WORDS = 0.6  # a hint with this share of its words in the task is taken for a repetition
+
+
+@pytest.fixture(autouse=True)
+def own_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A progress folder of the test's own, and no memory of hints; returns the folder."""
+    monkeypatch.setenv(progress.FOLDER_VARIABLE, str(tmp_path / "progress"))
+    monkeypatch.setattr(exercises, "_states", {})
+    before = backend.language
+    yield tmp_path / "progress"
+    backend.language = before
+
+
+def parts(lesson: Lesson, exercise_id: str) -> list[Cell]:
+    return [cell for cell in lesson.cells if cell.id.startswith(f"{exercise_id}.")]
+
+
+@pytest.mark.parametrize(("lesson", "lang"), EACH)
+def test_every_exercise_untouched_wrong_and_right(
+    lesson: Lesson, lang: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Run the lesson up to each exercise, then judge stub, wrong answers, right ones and solution."""
+    monkeypatch.chdir(builder.NOTEBOOKS / lang)
+    names: dict[str, Any] = {"__name__": "__main__"}
+    found = []
+    for cell in lesson.cells[1:]:
+        if cell.kind != "code" or "." in cell.id or "raises-exception" in cell.tags:
+            continue
+        name = f"{lesson.name}/{cell.id}"
+        if name in CHECKS:
+            found.append(name)
+
+            stub = cell.source(lang)
+
+            def judged(code: str, name: str = name, stub: str = stub) -> exercises.Result:
+                own = dict(names)
+                run(stub, own)
+                run(code, own)
+                return exercise(name).judge(*(own[answer] for answer in CHECKS[name].names))
+
+            assert judged(stub).outcome == UNTOUCHED, name
+            wrongs = rights = 0
+            for other in parts(lesson, cell.id):
+                if other.kind == "code":
+                    kind, key = other.id.split(".")[1:3]
+                    result = judged(other.source(lang))
+                    if kind == "wrong":
+                        assert (result.outcome, result.key) == (INCORRECT, key), (other.id, result)
+                        assert result.text.startswith(exercises.TEXTS[lang]["incorrect"][:6])
+                        wrongs += 1
+                    else:
+                        assert result.outcome == CORRECT, (other.id, result)
+                        rights += 1
+            assert wrongs >= 2 and rights >= 1, f"{name}: two mistakes and another right answer"
+            assert judged(cell.source(lang, solution=True)).outcome == CORRECT, name
+        run(cell.source(lang, solution=True), names)
+    assert 2 <= len(found) <= 4
+    assert found == [name for name in CHECKS if name.startswith(lesson.name)] or set(found) == {
+        name for name in CHECKS if name.startswith(lesson.name)
+    }
+
+
+def pieces(text: str) -> list[str]:
+    """Return the words of a text; for Chinese, its pairs of characters."""
+    han = "".join(re.findall(r"[一-鿿]", text))
+    return [a + b for a, b in zip(han, han[1:], strict=False)] or re.findall(r"\w+", text.lower())
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
+def test_texts_of_an_exercise_are_all_there_and_hints_add_something(lesson: Lesson) -> None:
+    names = [name.partition("/")[2] for name in CHECKS if name.startswith(lesson.name)]
+    written = {cell.id.partition(".")[0] for cell in lesson.cells if "." in cell.id}
+    assert written == set(names), "every check has its texts, and every text its check"
+    for name in names:
+        texts = {
+            cell.id.partition(".")[2]: cell
+            for cell in parts(lesson, name)
+            if cell.kind == "markdown"
+        }
+        assert {"correct", "hint-1", "hint-2"} <= set(texts), name
+        keys = {cell.id.split(".")[2] for cell in parts(lesson, name) if ".wrong." in cell.id}
+        assert keys - {"choices"} <= set(texts), name
+        (task,) = [cell for cell in lesson.cells if cell.id == f"{name}-task"]
+        for lang in LANGUAGES:
+            hints = [texts[key].source(lang) for key in texts if key.startswith("hint-")]
+            assert len(set(hints)) == len(hints)
+            for hint in hints:
+                tokens = pieces(hint)
+                told = pieces(task.source(lang).rpartition("**")[2])
+                repeated = sum(token in told for token in tokens) / len(tokens)
+                assert repeated < HINT_WORDS, f"{name}, {lang}: repeats the task: {hint}"
+
+
+@pytest.fixture
+def stream_exercise(capsys: pytest.CaptureFixture[str]) -> exercises.Exercise:
+    backend.language = "en"
+    return exercise("04-stream/first-token")
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().out.strip()
+
+
+def test_a_learners_exception_is_shown_with_their_own_line(
+    stream_exercise: exercises.Exercise, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names: dict[str, Any] = {}
+    code = "def first_token(stream):\n    for chunk in stream:\n        return chunk.txt\n"
+    exec(compile(code, "<ipython-input-7>", "exec"), names)
+    linecache.cache["<ipython-input-7>"] = (len(code), None, code.splitlines(True), "x")
+    stream_exercise.check(names["first_token"])
+    text = said(capsys)
+    assert text.startswith("**Not yet.** Your code raised `AttributeError:")
+    assert "in line 3: `return chunk.txt`" in text
+    assert progress.read()["04-stream/first-token"]["attempts"] == 1
+
+
+def test_a_check_that_takes_too_long_is_stopped(
+    stream_exercise: exercises.Exercise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exercises, "TIME_LIMIT", 0.2)
+    stopped = []
+
+    def first_token(stream: Any) -> str:
+        try:
+            while True:
+                pass
+        finally:
+            stopped.append(True)
+
+    result = stream_exercise.judge(first_token)
+    assert (result.outcome, result.key) == (INCORRECT, "slow")
+    assert "never ends" in result.text
+    for _ in range(100):
+        if stopped:
+            break
+        threading.Event().wait(0.02)
+    assert stopped, "the endless loop does not go on in the background"
+
+
+def test_hints_come_one_by_one_and_then_there_are_no_more(
+    stream_exercise: exercises.Exercise, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = []
+    for _ in range(3):
+        exercise("04-stream/first-token").hint()
+        told.append(said(capsys))
+    assert told[0].startswith("**Hint 1 of 2.**") and told[1].startswith("**Hint 2 of 2.**")
+    assert "no more hints" in told[2] and "solution()" in told[2]
+
+
+def test_the_solution_comes_after_a_try_or_when_asked_twice(
+    stream_exercise: exercises.Exercise, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stream_exercise.check(...)
+    assert said(capsys).startswith("**Not attempted.**")
+    stream_exercise.solution()
+    assert "Try first" in said(capsys)
+    exercise("04-stream/first-token").solution()
+    assert "if chunk.text:" in said(capsys)
+    other = exercise("04-stream/collect")
+    other.check(lambda stream: 1)
+    capsys.readouterr()
+    other.solution()
+    assert "whole = chunk" in said(capsys)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_without_the_sources_there_is_no_solution_and_everything_else_works(
+    lang: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from helpers import source
+
+    monkeypatch.setattr(source, "SOURCE", tmp_path / "nothing")
+    backend.language = lang
+    one = exercise("04-stream/first-token")
+    one.check(lambda stream: next(chunk.text for chunk in stream if chunk.text))
+    one.hint()
+    one.solution()
+    text = said(capsys)
+    texts = exercises.TEXTS[lang]
+    assert texts["correct"].partition(" ")[0] in text and texts["no_solution"] in text
+
+
+def test_no_solution_is_handed_out_in_what_a_learner_gets() -> None:
+    cells = [
+        c for path in builder.NOTEBOOKS.glob("??/*.ipynb") for c in nbformat.read(path, 4).cells
+    ]
+    learners = "\n".join(
+        [exercises.TEXTS_FILE.read_text("utf-8"), *(cell.source for cell in cells)]
+    )
+    for lesson in LESSONS:
+        for cell in lesson.cells:
+            for match in SOLUTION.finditer(cell.text.get("en", "")):
+                code = re.sub(r" *# @\w\w$", "", match["solution"], flags=re.MULTILINE).strip()
+                if not code.startswith("answer ="):  # a letter of a multiple-choice question
+                    assert code not in learners, f"{lesson.name}, {cell.id}"
+    assert "BEGIN SOLUTION" not in learners
+    assert all("." not in cell.id for cell in cells)
+
+
+def test_an_unknown_exercise_names_those_there_are() -> None:
+    with pytest.raises(LookupError, match="'04-stream/nothing'.*04-stream/first-token"):
+        exercise("04-stream/nothing")
+
+
+def test_stubs_are_recognised_and_answers_are_not_mistaken_for_stubs() -> None:
+    def empty() -> None: ...
+
+    def documented() -> None:
+        """Say something."""
+
+    def constant() -> int:
+        return 1
+
+    def working() -> None:
+        print()
+
+    class WithStub:
+        def method(self) -> None: ...
+
+    class Working:
+        def method(self) -> int:
+            return 2
+
+    assert all(map(exercises.is_stub, [..., empty, documented, WithStub]))
+    assert not any(map(exercises.is_stub, [None, 0, "", constant, working, Working, len]))
+
+
+def test_the_buttons_check_the_names_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pressed again after the cell was changed, Check judges what the name holds then."""
+    backend.language = "en"
+    held: dict[str, Any] = {}
+    shell = type("Shell", (), {"user_ns": held})
+    monkeypatch.setattr(InteractiveShell, "instance", lambda: shell)
+    panel = exercise("04-stream/first-token")._panel("")
+    buttons, message = panel.children
+    check, hint, solution = buttons.children
+    assert [button.description for button in buttons.children] == ["Check", "Hint", "Solution"]
+    check.click()
+    assert "Not attempted" in message.value and 'role="status"' in message.value
+    held["first_token"] = lambda stream: next(stream).text
+    check.click()
+    assert "<strong>Not yet.</strong>" in message.value
+    held["first_token"] = lambda stream: next(c.text for c in stream if c.text)
+    check.click()
+    assert "<strong>Correct.</strong>" in message.value
+    hint.click()
+    assert "Hint 1 of 2" in message.value
+    solution.click()
+    assert "<code" in message.value and "chunk.text" in message.value
+
+
+def test_what_a_learner_answers_cannot_become_markup() -> None:
+    shown = exercises.render(exercises.shorten("<script>`x`</script>"))
+    assert "<script>" not in shown
+    assert exercises.shorten("a" * 300).endswith("…") and len(exercises.shorten("a" * 300)) == 200
+
+
+@pytest.mark.parametrize("content", ["{", '{"version": 0, "exercises": {}}', "[]", '{"version": 1, "exercises": {"a": 1}}', '{"version": 1, "exercises": {"a": {"attempts": "1", "solved": null}}}'])  # fmt: skip
+def test_a_damaged_or_older_progress_file_is_set_aside(own_progress: Path, content: str) -> None:
+    own_progress.mkdir()
+    (own_progress / "progress.json").write_text(content, encoding="utf-8")
+    progress.record("04-stream/first-token", solved=True)
+    (aside,) = own_progress.glob("progress-*.json")
+    assert aside.read_text("utf-8") == content
+    assert list(progress.read()) == ["04-stream/first-token"]
+
+
+def test_progress_counts_attempts_keeps_success_and_starts_over(
+    own_progress: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    backend.language = "en"
+    for name, solved in [
+        ("04-stream/first-token", True),
+        ("04-stream/first-token", False),
+        ("00-start/ask", True),
+    ]:
+        progress.record(name, solved)
+    entry = progress.read()["04-stream/first-token"]
+    assert entry["attempts"] == 2 and re.fullmatch(r"\d{4}-\d\d-\d\d", entry["solved"])
+    helpers.show_progress()
+    shown = said(capsys)
+    assert re.search(r"04-stream +1 of 4", shown) and re.search(r"00-start +1 of 3", shown)
+    assert exercises.main("progress", ["--reset", "04"]) == 0
+    assert list(progress.read()) == ["00-start/ask"]
+    assert exercises.main("progress", ["--reset"]) == 0
+    assert progress.read() == {}
+    with pytest.raises(SystemExit):
+        exercises.main("progress", ["--reset", "99"])
+
+
+def test_two_notebooks_at_once_lose_nothing(own_progress: Path) -> None:
+    import subprocess
+
+    code = (
+        "from helpers import progress\nimport sys\n"
+        "for i in range(25): progress.record(f'{sys.argv[1]}/{i}', True)\n"
+    )
+    kernels = [subprocess.Popen([sys.executable, "-c", code, name]) for name in ("a", "b")]
+    assert [kernel.wait(60) for kernel in kernels] == [0, 0]
+    assert len(progress.read()) == 50
+    assert not list(own_progress.glob("progress-*.json"))
+
+
+def test_a_folder_that_cannot_be_written_to_is_no_reason_to_fail(
+    own_progress: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    backend.language = "en"
+    own_progress.write_text("a file where the folder should be", encoding="utf-8")
+    exercise("04-stream/first-token").check(lambda stream: next(c.text for c in stream if c.text))
+    text = said(capsys)
+    assert text.startswith("**Correct.**") and "could not be saved" in text
+
+
+def test_nothing_is_kept_while_building(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert backend.without_real_model()[progress.FOLDER_VARIABLE] == os.devnull
+    monkeypatch.setenv(progress.FOLDER_VARIABLE, os.devnull)
+    progress.record("04-stream/first-token", solved=True)
+    assert progress.read() == {}
+
+
+def test_a_check_may_only_use_messages_that_exist() -> None:
+    """Each key that a check can raise stands in the lesson's texts."""
+    source = Path(helpers.checks.__file__).read_text("utf-8")
+    for name, body in re.findall(
+        r'@check\("([^"]+)".*?\n(def .*?)(?=\n@check|\nchoice|\Z)', source, re.DOTALL
+    ):
+        keys = set(
+            re.findall(r'(?:, |else |WrongAnswer\()"([a-z]+)"(?:\)|, got=|, expected=| if )', body)
+        )
+        own = set(exercises.all_texts()[name])
+        assert keys, name
+        assert keys <= own, f"{name}: {keys - own}"
+
+
+def test_a_wrong_answer_is_an_exception_with_its_fields() -> None:
+    error = WrongAnswer("whole", got="x")
+    assert (error.key, error.fields) == ("whole", {"got": "x"})

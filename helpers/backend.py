@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -312,12 +313,20 @@ def _settle_tracing(settings: Settings) -> bool:
     return asked and not key
 
 
+def known_keys() -> set[str]:
+    """Return the learner's keys, from the environment and from `.env`."""
+    with contextlib.suppress(BackendError):
+        settings = Settings(os.environ, default_env_file(), TEXTS["en"])
+        found = {settings.value(name) for name in ("OPENAI_API_KEY", *TRACING_KEYS)}
+        return found - {"", PLACEHOLDER}
+    return set()
+
+
 def without_keys(text: str) -> str:
-    """Return `text` without any key: services quote parts of one in their errors."""
-    for name in ("OPENAI_API_KEY", *TRACING_KEYS):
-        if key := os.environ.get(name):
-            text = text.replace(key, "***")
-    return re.sub(r"\bsk-[\w*.-]+", "sk-***", text)
+    """Return `text` without the learner's keys, nor what looks like one: services quote parts of them."""
+    for key in known_keys():
+        text = text.replace(key, "***")
+    return re.sub(r"\bsk-[\w*.-]{8,}", "sk-***", text)
 
 
 def without_real_model() -> dict[str, str]:

@@ -8,6 +8,8 @@ from typing import Any
 
 import nbformat
 
+from helpers.backend import without_keys
+
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 # What the kernel reports, but for Python's version, which changes from one machine to the next.
 LANGUAGE_INFO = {
@@ -97,11 +99,23 @@ def dumps(notebook: Any) -> str:
 
 
 def before_save(model: dict[str, Any], **_: Any) -> None:
-    """Jupyter's `pre_save_hook`: saving a lesson in JupyterLab leaves a diff for real changes only."""
+    """Jupyter's `pre_save_hook`: saving leaves a diff for real changes only, and no key in an output."""
     if model["type"] == "notebook" and model["content"]["nbformat"] == 4:
         notebook = nbformat.from_dict(model["content"])
         stabilize(notebook)
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.outputs = nbformat.from_dict(_without_keys(cell.outputs))
         model["content"] = notebook
+
+
+def _without_keys(part: Any) -> Any:
+    """Return a part of a notebook without the learner's keys."""
+    if isinstance(part, dict):
+        return {name: _without_keys(value) for name, value in part.items()}
+    if isinstance(part, list):
+        return [_without_keys(value) for value in part]
+    return without_keys(part) if isinstance(part, str) else part
 
 
 def differences(expected: Any, actual: Any) -> list[tuple[str, str]]:

@@ -251,7 +251,7 @@ def test_the_built_in_model_answers_with_a_proxy_set() -> None:
 
 def test_keys_are_taken_out_of_other_peoples_errors() -> None:
     os.environ["OPENAI_API_KEY"] = "my-own-key"
-    said = backend.without_keys("Incorrect API key my-own-key, sk-proj-ab*****cd, sk-12")
+    said = backend.without_keys("Incorrect API key my-own-key, sk-proj-ab*****cd, sk-123456789")
     assert said == "Incorrect API key ***, sk-***, sk-***"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -10,6 +11,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from helpers import stable
+from helpers.backend import ENV_FILE_VARIABLE
 from helpers.stable import WIDGET_VIEW
 
 
@@ -100,6 +102,22 @@ def test_the_save_hook_stabilizes_notebooks_and_leaves_files_alone() -> None:
     text = {"type": "file", "content": "at 0x7f63340eba90"}
     stable.before_save(text)
     assert text["content"] == "at 0x7f63340eba90"
+
+
+def test_a_key_that_a_learner_printed_does_not_reach_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "canary-7c1f4be0"
+    env_file = tmp_path / ".env"
+    env_file.write_text(f"OPENAI_API_KEY={key}\n", encoding="utf-8")
+    monkeypatch.setenv(ENV_FILE_VARIABLE, str(env_file))
+    printed = new_output("stream", name="stdout", text=f"{key} and sk-proj-another-one")
+    shown = new_output("execute_result", data={"text/plain": f"'{key}'"})
+    raised = new_output("error", ename="E", evalue=key, traceback=["line", f"E: {key}"])
+    model: dict[str, Any] = {"type": "notebook", "content": notebook(printed, shown, raised)}
+    stable.before_save(model)
+    written = stable.dumps(model["content"])
+    assert key not in written and "another-one" not in written and written.count("***") == 5
 
 
 def test_differences_see_words_always_and_digits_unless_the_cell_varies() -> None:

@@ -17,6 +17,7 @@ from langchain_core.messages import (
     convert_to_messages,
 )
 from langchain_core.prompts import ChatPromptTemplate
+from langchain_openai import ChatOpenAI
 
 from helpers import backend
 from helpers.exercises import CHECKS, Check, WrongAnswer, captured
@@ -76,9 +77,11 @@ def ask(function: Any) -> None:
     wrong_unless(isinstance(answer, (tuple, list)) and len(answer) == 2, "shape", got=answer)
     name, text = answer
     wrong_unless(not isinstance(text, BaseMessage), "message")
-    wrong_unless(text != backend.model, "swapped")
-    wrong_unless(isinstance(name, str) and name.startswith(backend.model), "name", got=name)
     wrong_unless(isinstance(text, str) and text.strip() != "", "shape", got=answer)
+    # A service may go by a longer name than the one it was asked for: see which.
+    called = ChatOpenAI(model=backend.model).invoke("Hello!").response_metadata["model_name"]
+    wrong_unless(text != called, "swapped")
+    wrong_unless(name == called, "name", got=name)
 
 
 choice("00-start/both", right="b", wrong="ac")
@@ -186,19 +189,27 @@ def collect(function: Any) -> None:
     wrong_unless(isinstance(got, AIMessageChunk), "text", got=type(got).__name__)
     wrong_unless(got.text == "Paris.", "sum", got=got.text)
     wrong_unless(shown != "", "silent")
-    wrong_unless("".join(shown.split("\n")) != shown or shown == "Paris.", "printed", got=shown)
+    wrong_unless(shown.replace("\n", "") == "Paris.", "printed", got=shown)
     wrong_unless("\n" not in shown.rstrip("\n"), "newlines")
     wrong_unless(seen[-1].strip() == "Paris", "late")
 
 
 @check("04-stream/sentence", "first_sentence")
 def sentence(function: Any) -> None:
-    stream = chunks("", "Hello", " there", ". How", " are you?")
+    taken: list[str] = []
+
+    def speech() -> Iterator[AIMessageChunk]:
+        for chunk in chunks("", "Hello", " there", ". How", " are", " you?"):
+            taken.append(chunk.text)
+            yield chunk
+
+    stream = speech()
     got = function(stream)
     wrong_unless(got is not None, "none")
     wrong_unless(got != "Hello there. How", "beyond")
     wrong_unless(got != "Hello there", "without")
     wrong_unless(got == "Hello there.", "other", got=got, expected="Hello there.")
+    wrong_unless(len(taken) == 4, "greedy")
     wrong_unless(stream.gi_frame is None, "open")  # type: ignore[attr-defined]
     for pieces, expected in ((("你好", "。再", "见。"), "你好。"), (("no", " stop"), "no stop")):
         got = function(chunks(*pieces))
@@ -218,6 +229,7 @@ def small(parrot: Any) -> None:
 
 @check("13-parrot-link/shout", "ChatShout")
 def shout(model: Any) -> None:
+    wrong_unless(isinstance(model, type), "instance")
     blocks = HumanMessage([{"type": "text", "text": "abra"}])
     try:
         said = model().invoke([HumanMessage("first"), HumanMessage("Cadabra")]).text
@@ -234,6 +246,7 @@ def shout(model: Any) -> None:
 
 @check("13-parrot-link/words-streamed", "WordParrot")
 def words(model: Any) -> None:
+    wrong_unless(isinstance(model, type), "instance")
     parrot = model(model="parrot-1", parrot_buffer_length=14)
     heard = "one two three four"
     try:

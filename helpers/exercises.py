@@ -55,9 +55,9 @@ TEXTS = {
         "incorrect": "**还不对。** {message}",
         "untouched": "**还没有做。** 把上面的 `...` 换掉，运行那一格，再运行这一格。"
         "要提示的话：`exercise({name!r}).hint()`。",
-        "raised": "你的代码在第 {line} 行 `{code}` 抛出了 `{error}`",
+        "raised": "你的代码在第 {line} 行 `{code}` 抛出了 `{error}`。",
         "raised_elsewhere": "你的代码抛出了 `{error}`。",
-        "slow": "运行了 {seconds:.0f} 秒还没结束，已经停下。是不是有停不下来的循环，或者在等永远不会来的东西？",
+        "slow": "运行了 {seconds:.0f} 秒还没结束，检查已经把它停下。是不是有停不下来的循环，或者在等永远不会来的东西？",
         "choices": "请用 {letters} 中的一个字母作答，例如 `answer = {example!r}`。",
         "no_more_hints": "没有更多提示了。`exercise({name!r}).solution()` 会显示参考答案。",
         "hint": "**提示 {number}/{count}。** {text}",
@@ -78,14 +78,14 @@ TEXTS = {
         "celle-ci. Pour un indice\u00a0: `exercise({name!r}).hint()`.",
         "raised": "Votre code a levé `{error}` à la ligne {line}\u00a0: `{code}`",
         "raised_elsewhere": "Votre code a levé `{error}`.",
-        "slow": "Arrêté au bout de {seconds:.0f} secondes. Y a-t-il une boucle sans fin, ou l'attente de "
+        "slow": "Votre code a été arrêté au bout de {seconds:.0f} secondes. Y a-t-il une boucle sans fin, ou l'attente de "
         "quelque chose qui ne vient jamais\u00a0?",
         "choices": "Répondez par l'une des lettres {letters}, par exemple `answer = {example!r}`.",
         "no_more_hints": "Il n'y a plus d'indice. `exercise({name!r}).solution()` montre le corrigé.",
         "hint": "**Indice {number} sur {count}.** {text}",
-        "try_first": "Essayez d'abord, la vérification dira ce qui manque. Pour voir le corrigé malgré tout, "
+        "try_first": "Essayez d'abord\u00a0: la vérification vous dira ce qui manque. Pour voir le corrigé malgré tout, "
         "demandez-le encore une fois.",
-        "no_solution": "Cette copie du cours est sans corrigés. Adressez-vous à la personne qui vous l'a remise.",
+        "no_solution": "Cette copie du cours ne contient pas les corrigés. Adressez-vous à la personne qui vous l'a remise.",
         "solution": "**Corrigé.**",
         "not_kept": "(Votre progression n'a pas pu être enregistrée\u00a0: {error}.)",
         "check_button": "Vérifier",

@@ -9,9 +9,10 @@ import functools
 import io
 import json
 import linecache
+import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType
@@ -31,7 +32,10 @@ TEXTS = {
         "correct": "**Correct.** {message}",
         "incorrect": "**Not yet.** {message}",
         "untouched": "**Not attempted.** Replace the `...` above, run that cell, then this one. "
-        "For a hint: `exercise({name!r}).hint()`.",
+        "If that cell showed an error, mend it first. For a hint: `exercise({name!r}).hint()`.",
+        "unfinished": "**Not finished.** Still as it was handed out: {names}.",
+        "arguments": "**Not attempted.** This check takes {names}.",
+        "not_callable": "Hand over the function or class itself: its name, without brackets.",
         "raised": "Your code raised `{error}` in line {line}: `{code}`",
         "raised_elsewhere": "Your code raised `{error}`.",
         "slow": "It was stopped after {seconds:.0f} seconds. Is there a loop that never ends, or a "
@@ -54,7 +58,10 @@ TEXTS = {
         "correct": "**正确。** {message}",
         "incorrect": "**还不对。** {message}",
         "untouched": "**还没有做。** 把上面的 `...` 换掉，运行那一格，再运行这一格。"
-        "要提示的话：`exercise({name!r}).hint()`。",
+        "如果那一格报了错，请先改好。要提示的话：`exercise({name!r}).hint()`。",
+        "unfinished": "**还没有做完。** {names} 还是原来的样子。",
+        "arguments": "**还没有做。** 这个检查需要 {names}。",
+        "not_callable": "请把函数或类本身交给检查，只写名字，不加括号。",
         "raised": "你的代码在第 {line} 行 `{code}` 抛出了 `{error}`。",
         "raised_elsewhere": "你的代码抛出了 `{error}`。",
         "slow": "运行了 {seconds:.0f} 秒还没结束，检查已经把它停下。是不是有停不下来的循环，或者在等永远不会来的东西？",
@@ -75,7 +82,11 @@ TEXTS = {
         "correct": "**Juste.** {message}",
         "incorrect": "**Pas encore.** {message}",
         "untouched": "**Pas encore essayé.** Remplacez les `...` ci-dessus, exécutez cette cellule, puis "
-        "celle-ci. Pour un indice\u00a0: `exercise({name!r}).hint()`.",
+        "celle-ci. Si cette cellule a affiché une erreur, corrigez-la d'abord. "
+        "Pour un indice\u00a0: `exercise({name!r}).hint()`.",
+        "unfinished": "**Pas encore fini.** Toujours en l'état\u00a0: {names}.",
+        "arguments": "**Pas encore essayé.** Cette vérification attend {names}.",
+        "not_callable": "Donnez la fonction ou la classe elle-même\u00a0: son nom, sans parenthèses.",
         "raised": "Votre code a levé `{error}` à la ligne {line}\u00a0: `{code}`",
         "raised_elsewhere": "Votre code a levé `{error}`.",
         "slow": "Votre code a été arrêté au bout de {seconds:.0f} secondes. Y a-t-il une boucle sans fin, ou l'attente de "
@@ -192,8 +203,13 @@ class Exercise:
 
     def judge(self, *answers: Any) -> Result:
         """Return the verdict on `answers`; nothing is shown or kept."""
-        if any(map(is_stub, answers)):
-            return Result(UNTOUCHED, self._say("untouched"))
+        names = CHECKS[self.name].names
+        if len(answers) != len(names):
+            return Result(UNTOUCHED, self._say("arguments", names=listed(names)))
+        stubs = [name for name, answer in zip(names, answers, strict=True) if is_stub(answer)]
+        if stubs:
+            key = "untouched" if len(stubs) == len(names) else "unfinished"
+            return Result(UNTOUCHED, self._say(key, names=listed(stubs)))
         try:
             run_limited(lambda: CHECKS[self.name].judge(*answers))
         except WrongAnswer as wrong:
@@ -207,14 +223,18 @@ class Exercise:
         except TooSlow:
             text = self._say("slow", seconds=TIME_LIMIT)
             return Result(INCORRECT, self._say("incorrect", message=text), "slow")
-        except Exception as error:  # the learner's own: shown, never raised
+        except (
+            Exception,
+            SystemExit,
+            GeneratorExit,
+        ) as error:  # the learner's: shown, never raised
             text = self._say("incorrect", message=self._explain(error))
             return Result(INCORRECT, text, "raised")
         return Result(CORRECT, self._say("correct", message=self._own("correct")), "correct")
 
-    def _explain(self, error: Exception) -> str:
+    def _explain(self, error: BaseException) -> str:
         """Say what the learner's code raised and in which line of theirs."""
-        said = shorten(f"{type(error).__name__}: {error}".strip().rstrip(":"))
+        said = shorten(f"{type(error).__name__}: {safely(str, error)}".strip().rstrip(":"))
         own = [
             frame
             for frame in traceback.extract_tb(error.__traceback__)
@@ -222,6 +242,8 @@ class Exercise:
         ]
         line = own[-1].lineno or 0 if own else 0
         code = (linecache.getline(own[-1].filename, line) if own else "").strip()
+        if not own and "object is not callable" in said:
+            return self._say("not_callable")
         if not code:
             return self._say("raised_elsewhere", error=said)
         return self._say("raised", error=said, line=line, code=code)
@@ -246,7 +268,8 @@ class Exercise:
         return self._say("hint", number=self._state.hints, count=len(hints), text=self._own(key))
 
     def _solution(self) -> str:
-        if not (self._state.attempted or self._state.solution_asked):
+        attempted = self._state.attempted or self.name in progress.read()
+        if not (attempted or self._state.solution_asked):
             self._state.solution_asked = True
             return self._say("try_first")
         code = solution_code(self.name, backend.language)
@@ -294,10 +317,24 @@ def render(text: str) -> str:
     return f'<div role="status">{MARKDOWN.render(text)}</div>'
 
 
+def listed(names: Sequence[str]) -> str:
+    """Return names as a list in running text."""
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def safely(show: Callable[[Any], str], value: object) -> str:
+    """Return `show(value)`, str or repr, or the type's name where a learner's class fails at it."""
+    try:
+        return show(value)
+    except Exception:
+        return type(value).__name__
+
+
 def shorten(value: object, limit: int = 200) -> str:
     """Return a value as text of at most `limit` characters, on one line, fit for inline code."""
-    text = value if isinstance(value, str) else repr(value)
-    text = " ".join(text.split()).replace("`", "'")
+    plain = isinstance(value, str) and value.strip() == value != ""
+    text = str(value) if plain else safely(repr, value)
+    text = " ".join(text.split()).replace("`", "'").encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
@@ -323,9 +360,10 @@ def run_limited(work: Callable[[], None]) -> None:
     """Run `work` in a thread, at most TIME_LIMIT seconds; what it raises is raised here.
 
     Raises TooSlow. A thread cannot be killed: it is made to raise TooSlow as soon as it runs
-    Python code again, and is not waited for.
+    Python code again, and is not waited for. The same goes for an interrupt.
     """
     raised: list[BaseException] = []
+    output = sys.stdout  # a check that does not end may have redirected it
 
     def run() -> None:
         try:
@@ -335,10 +373,14 @@ def run_limited(work: Callable[[], None]) -> None:
 
     thread = threading.Thread(target=run, name="exercise", daemon=True)
     thread.start()
-    thread.join(TIME_LIMIT)
-    if thread.is_alive():
-        ident = ctypes.c_ulong(thread.ident or 0)
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(TooSlow))
+    try:
+        thread.join(TIME_LIMIT)
+    finally:
+        sys.stdout = output
+        if thread.is_alive():
+            ident = ctypes.c_ulong(thread.ident or 0)
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(TooSlow))
+    if thread.is_alive() and not raised:
         raise TooSlow
     if raised:
         raise raised[0]

@@ -11,11 +11,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from helpers import backend
 from helpers.environment import ROOT, try_lock, write_whole
 
 FOLDER_VARIABLE = "COURSE_PROGRESS"  # another folder; os.devnull: keep nothing (building, testing)
 VERSION = 1
 PATIENCE = 5.0  # seconds to wait for another notebook that is writing
+
+
+SET_ASIDE = {
+    "en": "The progress file {path} could not be read. It was kept as {aside}, and a new one begun.",
+    "zh": "进度文件 {path} 无法读取，已另存为 {aside}，并重新开始记录。",
+    "fr": "Le fichier de progression {path} est illisible. Il a été gardé sous {aside}, et un autre commencé.",
+}
 
 
 class ProgressError(Exception):
@@ -34,18 +42,18 @@ def read() -> dict[str, dict[str, Any]]:
     """
     path = folder() / "progress.json"
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8-sig"))
         if data["version"] == VERSION and is_sound(data["exercises"]):
             exercises: dict[str, dict[str, Any]] = data["exercises"]
             return exercises
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:  # none yet, or nothing that can be read: writing it will say so
         return {}
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         pass
     aside = path.with_name(f"progress-{datetime.now():%Y%m%d-%H%M%S-%f}.json")
     with contextlib.suppress(FileNotFoundError):  # another notebook may have moved it just now
         path.replace(aside)
-        print(f"{path.name} → {aside}")
+        print(SET_ASIDE[backend.language].format(path=path.name, aside=aside))
     return {}
 
 

@@ -358,7 +358,7 @@ def test_a_check_may_only_use_messages_that_exist() -> None:
         r'@check\("([^"]+)".*?\n(def .*?)(?=\n@check|\nchoice|\Z)', source, re.DOTALL
     ):
         keys = set(
-            re.findall(r'(?:, |else |WrongAnswer\()"([a-z]+)"(?:\)|, got=|, expected=| if )', body)
+            re.findall(r'(?:, |else |WrongAnswer\()"([a-z]{3,})"(?:\)|, got=|, expected=| if )', body)
         )
         own = set(exercises.all_texts()[name])
         assert keys, name
@@ -368,3 +368,61 @@ def test_a_check_may_only_use_messages_that_exist() -> None:
 def test_a_wrong_answer_is_an_exception_with_its_fields() -> None:
     error = WrongAnswer("whole", got="x")
     assert (error.key, error.fields) == ("whole", {"got": "x"})
+
+
+def test_print_works_again_after_a_check_that_did_not_end(
+    stream_exercise: exercises.Exercise,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(exercises, "TIME_LIMIT", 0.1)
+
+    def first_token(stream: Any) -> str:
+        threading.Event().wait(0.5)
+        return "late"
+
+    before = sys.stdout
+    assert stream_exercise.judge(first_token).key == "slow"
+    assert sys.stdout is before
+    print("heard")
+    assert "heard" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_what_is_handed_over_wrongly_is_said_and_not_raised(lang: str) -> None:
+    class Odd:
+        def __repr__(self) -> str:
+            raise RuntimeError("no")
+
+    def leave(stream: Any) -> None:
+        sys.exit(1)
+
+    backend.language = lang
+    texts = exercises.TEXTS[lang]
+    first_token = exercise("04-stream/first-token")
+    save_load = exercise("02-messages/save-load")
+    assert first_token.judge().outcome == UNTOUCHED
+    assert (
+        "`first_token`" in first_token.judge().text and "`save`, `load`" in save_load.judge(1).text
+    )
+    assert texts["not_callable"] in first_token.judge("text").text
+    assert "Odd" in first_token.judge(lambda stream: Odd()).text
+    assert "SystemExit" in first_token.judge(leave).text
+    half = save_load.judge(lambda messages, path: 1, ...)
+    assert half.outcome == UNTOUCHED and "`load`" in half.text and "`save`" not in half.text
+    assert "``" not in exercise("04-stream/collect").judge(lambda stream: next(stream) and "").text
+    assert "\\ud800" in exercises.shorten("a\ud800")
+
+
+@pytest.mark.parametrize(("answer", "outcome"), [("b", CORRECT), ("B)", CORRECT), ("(b)", CORRECT), ("b) the server", CORRECT), ("", INCORRECT), ("ab", INCORRECT), ("ac", INCORRECT), (None, INCORRECT)])  # fmt: skip
+def test_a_choice_is_a_letter_however_it_is_written(answer: object, outcome: str) -> None:
+    backend.language = "en"
+    assert exercise("00-start/both").judge(answer).outcome == outcome
+
+
+def test_after_a_restart_the_solution_knows_of_earlier_attempts(
+    stream_exercise: exercises.Exercise, capsys: pytest.CaptureFixture[str]
+) -> None:
+    progress.record("04-stream/first-token", solved=False)
+    stream_exercise.solution()
+    assert "if chunk.text:" in said(capsys)

@@ -358,7 +358,9 @@ def test_a_check_may_only_use_messages_that_exist() -> None:
         r'@check\("([^"]+)".*?\n(def .*?)(?=\n@check|\nchoice|\Z)', source, re.DOTALL
     ):
         keys = set(
-            re.findall(r'(?:, |else |WrongAnswer\()"([a-z]{3,})"(?:\)|, got=|, expected=| if )', body)
+            re.findall(
+                r'(?:, |else |WrongAnswer\()"([a-z]{3,})"(?:\)|, got=|, expected=| if )', body
+            )
         )
         own = set(exercises.all_texts()[name])
         assert keys, name

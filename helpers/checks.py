@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import tempfile
 from collections.abc import Callable, Iterator
@@ -193,20 +194,16 @@ def first_token(function: Any) -> None:
 
 @check("04-stream/collect", "show_and_keep")
 def collect(function: Any) -> None:
-    import contextlib
-    import io
-
     seen: list[str] = []
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
+    printed = io.StringIO()
 
-        def stream() -> Iterator[AIMessageChunk]:
-            for chunk in chunks("Par", "is", "."):
-                seen.append(printed.getvalue())
-                yield chunk
-            yield AIMessageChunk(content="", response_metadata={"finish_reason": "stop"})
+    def stream() -> Iterator[AIMessageChunk]:
+        for chunk in chunks("Par", "is", "."):
+            seen.append(printed.getvalue())
+            yield chunk
+        yield AIMessageChunk(content="", response_metadata={"finish_reason": "stop"})
 
-        got = function(stream())
-    shown = printed.getvalue()
+    got, shown = captured(lambda: function(stream()), printed)
     wrong_unless(got is not None, "none")
     wrong_unless(isinstance(got, AIMessageChunk), "text", got=type(got).__name__)
     wrong_unless(got.text == "Paris.", "sum", got=got.text)

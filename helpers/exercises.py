@@ -398,11 +398,16 @@ def solution_code(name: str, lang: str) -> str | None:
     return None
 
 
-def captured(work: Callable[[], Any]) -> tuple[Any, str]:
-    """Return what `work` returns and what it prints."""
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
+def captured(work: Callable[[], Any], printed: io.StringIO | None = None) -> tuple[Any, str]:
+    """Return what `work` returns and what it prints, which `printed` can be watched to receive."""
+    buffer = io.StringIO() if printed is None else printed
+    output, sys.stdout = sys.stdout, buffer
+    try:
         value = work()
-    return value, printed.getvalue()
+    finally:
+        if sys.stdout is buffer:  # else it was put right already, when the check was stopped
+            sys.stdout = output
+    return value, buffer.getvalue()
 
 
 def overview() -> str:

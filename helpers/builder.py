@@ -17,26 +17,24 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 from helpers import exercises, stable
 from helpers.backend import without_real_model
+from helpers.environment import ROOT, write_whole
 from helpers.language import LANGUAGES
 from helpers.source import Lesson, SourceError, lesson_paths, read_lesson, restamp
 
-NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+NOTEBOOKS = ROOT / "notebooks"
 TEXTS_FILE = exercises.TEXTS_FILE
 CELL_TIMEOUT = 120  # seconds that one cell may take
 
-HEADER = {
-    "en": {"minutes": "About {} minutes", "en": "English", "zh": "中文", "fr": "Français"},
-    "zh": {"minutes": "约 {} 分钟", "en": "English", "zh": "中文", "fr": "Français"},
-    "fr": {"minutes": "Environ {} minutes", "en": "English", "zh": "中文", "fr": "Français"},
-}
+LANGUAGE_NAMES = {"en": "English", "zh": "中文", "fr": "Français"}
+MINUTES = {"en": "About {} minutes", "zh": "约 {} 分钟", "fr": "Environ {} minutes"}
 
 
 def header(lesson: Lesson, lang: str, previous: Lesson | None, following: Lesson | None) -> str:
     """Return the lesson's first cell: title, length, links to the other languages, goal, neighbours."""
     _, _, goal = lesson.cells[0].source(lang).partition("\n")
-    facts = [HEADER[lang]["minutes"].format(lesson.minutes)]
+    facts = [MINUTES[lang].format(lesson.minutes)]
     facts += [
-        f"[{HEADER[lang][other]}](../{other}/{lesson.name}.ipynb)"
+        f"[{LANGUAGE_NAMES[other]}](../{other}/{lesson.name}.ipynb)"
         for other in LANGUAGES
         if other != lang
     ]
@@ -82,11 +80,11 @@ def assemble(
     return notebook
 
 
-def assemble_all(lessons: list[Lesson]) -> dict[tuple[str, str], Any]:
+def assemble_all(lessons: list[Lesson], solution: bool = False) -> dict[tuple[str, str], Any]:
     """Return every notebook of the course, not executed, by (lesson name, language)."""
     around = [None, *lessons, None]
     return {
-        (lesson.name, lang): assemble(lesson, lang, before, after)
+        (lesson.name, lang): assemble(lesson, lang, before, after, solution)
         for before, lesson, after in zip(around, lessons, around[2:], strict=False)
         for lang in LANGUAGES
     }
@@ -174,20 +172,6 @@ def compare(name: str, lang: str, built: Any, committed: Any) -> list[str]:
     ]
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write `text` as UTF-8 with \\n line ends; `path` holds the old or the new text, never half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        with new.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
-
-
 def read_course(names: list[str] | None = None) -> tuple[list[Lesson], list[Lesson]]:
     """Return (all lessons, the lessons named). Raises SourceError for an unknown name."""
     lessons = [read_lesson(path) for path in lesson_paths()]
@@ -195,16 +179,19 @@ def read_course(names: list[str] | None = None) -> tuple[list[Lesson], list[Less
     return lessons, [lesson for lesson in lessons if lesson.name in wanted]
 
 
-def build(names: list[str]) -> list[str]:
+def build(names: list[str], teachers: Path | None = None) -> list[str]:
     """Build and execute the lessons named (none named: all); return the problems, nothing when done.
 
-    A notebook whose code misbehaves is not written, the others are.
+    With `teachers` they are written below that folder, with the solutions. A notebook whose code
+    misbehaves is not written, the others are.
     """
+    if teachers and NOTEBOOKS.resolve() in (teachers.resolve(), *teachers.resolve().parents):
+        return [f"{teachers} lies in notebooks/: the teacher's edition belongs elsewhere"]
     lessons, chosen = read_course(names)
     problems = [problem for lesson in chosen for problem in lesson.problems]
     if problems:
         return problems
-    notebooks = assemble_all(lessons)
+    notebooks = assemble_all(lessons, solution=teachers is not None)
 
     async def run(lesson: Lesson, lang: str, free: asyncio.Semaphore) -> None:
         notebook, where = notebooks[lesson.name, lang], f"{lesson.name}, {lang}"
@@ -218,14 +205,12 @@ def build(names: list[str]) -> list[str]:
         if wrong:
             problems.extend(f"{lesson.name}, cell {cell!r}, {lang}: {what}" for cell, what in wrong)
             return
-        committed = read_notebook(lesson.name, lang)
+        committed = None if teachers else read_notebook(lesson.name, lang)
         if committed is not None:
             keep_measurements(notebook, committed)
-        write_atomically(NOTEBOOKS / lang / f"{lesson.name}.ipynb", stable.dumps(notebook))
-        print(f"built notebooks/{lang}/{lesson.name}.ipynb", flush=True)
-
-    if not any(lesson.problems for lesson in lessons):
-        write_atomically(TEXTS_FILE, exercise_texts(lessons))
+        path = (teachers or NOTEBOOKS) / lang / f"{lesson.name}.ipynb"
+        write_whole(path, stable.dumps(notebook))
+        print(f"built {path}", flush=True)
 
     async def run_all() -> None:
         free = asyncio.Semaphore(os.cpu_count() or 1)
@@ -233,36 +218,8 @@ def build(names: list[str]) -> list[str]:
             (NOTEBOOKS / lang).mkdir(parents=True, exist_ok=True)
         await asyncio.gather(*(run(lesson, lang, free) for lesson in chosen for lang in LANGUAGES))
 
-    asyncio.run(run_all())
-    return problems
-
-
-def build_solutions(names: list[str], folder: Path) -> list[str]:
-    """Write the teacher's edition, with solutions and executed, below `folder`; return the problems."""
-    if NOTEBOOKS.resolve() in (folder.resolve(), *folder.resolve().parents):
-        return [f"{folder} lies in notebooks/: the teacher's edition belongs elsewhere"]
-    lessons, chosen = read_course(names)
-    problems = [problem for lesson in chosen for problem in lesson.problems]
-    if problems:
-        return problems
-
-    async def run(lesson: Lesson, lang: str, free: asyncio.Semaphore) -> None:
-        place = lessons.index(lesson)
-        before = lessons[place - 1] if place else None
-        after = lessons[place + 1] if place + 1 < len(lessons) else None
-        notebook = assemble(lesson, lang, before, after, solution=True)
-        async with free:
-            await execute(notebook, NOTEBOOKS / lang)
-        for cell, what in stable.unexpected(notebook):
-            problems.append(f"{lesson.name}, cell {cell!r}, {lang}: {what}")
-        path = folder / lang / f"{lesson.name}.ipynb"
-        write_atomically(path, stable.dumps(notebook))
-        print(f"built {path}", flush=True)
-
-    async def run_all() -> None:
-        free = asyncio.Semaphore(os.cpu_count() or 1)
-        await asyncio.gather(*(run(lesson, lang, free) for lesson in chosen for lang in LANGUAGES))
-
+    if not teachers and not any(lesson.problems for lesson in lessons):
+        write_whole(TEXTS_FILE, exercise_texts(lessons))
     asyncio.run(run_all())
     return problems
 
@@ -290,12 +247,14 @@ def check(names: list[str]) -> list[str]:
 def status() -> str:
     """Return a table of the lessons: what is stale, missing or unbuilt, or that nothing is."""
     lessons, _ = read_course()
+    problems = check([])
     lines = []
     for lesson in lessons:
-        problems = lesson.problems or check([lesson.name])
-        lines.append(f"{lesson.name}: {'ready' if not problems else ''}".rstrip())
-        lines += [f"  {problem.removeprefix(lesson.name).lstrip(', ')}" for problem in problems]
-    return "\n".join(lines) or "There is no lesson in notebooks/source."
+        own = [problem for problem in problems if problem.startswith(lesson.name)]
+        lines.append(f"{lesson.name}:{'' if own else ' ready'}")
+        lines += [f"  {problem.removeprefix(lesson.name).lstrip(', ')}" for problem in own]
+        problems = [problem for problem in problems if problem not in own]
+    return "\n".join([*lines, *problems]) or "There is no lesson in notebooks/source."
 
 
 def translated(lesson: str, cell: str, lang: str) -> str:
@@ -309,7 +268,7 @@ def translated(lesson: str, cell: str, lang: str) -> str:
     found = [c for c in read_lesson(path).cells if c.id == cell]
     if not found:
         raise SourceError(f"{path.stem} has no cell {cell!r}.")
-    write_atomically(path, restamp(path.read_text(encoding="utf-8"), found[0], lang))
+    write_whole(path, restamp(path.read_text(encoding="utf-8"), found[0], lang))
     return f"{path.stem}, cell {cell!r}, {lang}: stamped {found[0].stamp()}"
 
 
@@ -338,10 +297,8 @@ def main(command: str, arguments: list[str]) -> int:
             return 0
         if options.check:
             problems = check(options.lessons)
-        elif options.solutions:
-            problems = build_solutions(options.lessons, options.solutions)
         else:
-            problems = build(options.lessons)
+            problems = build(options.lessons, options.solutions)
     except SourceError as error:
         problems = [str(error)]
     for problem in problems:

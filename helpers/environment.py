@@ -235,11 +235,18 @@ def run(command: Sequence[str], cwd: Path | None = None) -> int:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write `text` to `path` as UTF-8, so that the file is there either whole or not at all."""
+    """Write `text` as UTF-8 with \\n line ends; `path` holds the old or the new text, never half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(path.name + ".new")
-    new.write_text(text, encoding="utf-8")
-    new.replace(path)
+    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        with new.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            new.unlink()
 
 
 def stamp_of(root: Path) -> dict[str, str]:

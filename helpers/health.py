@@ -14,9 +14,8 @@ from time import perf_counter
 from packaging.requirements import Requirement
 
 from helpers import backend
+from helpers.environment import ROOT
 from helpers.language import system_language
-
-ROOT = Path(__file__).parents[1]
 
 TEXTS = {
     "en": {

@@ -9,6 +9,7 @@ import nbformat
 import pytest
 
 from helpers import builder, source, stable
+from helpers.environment import write_whole
 from tests.test_source import GOOD, write
 
 CODE = """
@@ -106,9 +107,9 @@ def test_check_sees_every_difference_in_structure(
     course: Path, capsys: pytest.CaptureFixture[str], change: object, says: str
 ) -> None:
     lessons, _ = builder.read_course()
-    builder.write_atomically(builder.TEXTS_FILE, builder.exercise_texts(lessons))
+    write_whole(builder.TEXTS_FILE, builder.exercise_texts(lessons))
     for (name, lang), page in builder.assemble_all(lessons).items():
-        builder.write_atomically(course / lang / f"{name}.ipynb", stable.dumps(page))
+        write_whole(course / lang / f"{name}.ipynb", stable.dumps(page))
     assert builder.main("build", ["--check"]) == 0
     path = course / "en" / "01-birds.ipynb"
     page = json.loads(path.read_text("utf-8"))
@@ -161,10 +162,10 @@ def test_a_failed_write_leaves_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "page"
-    builder.write_atomically(path, "old")
+    write_whole(path, "old")
     monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
     with pytest.raises(OSError, match="full"):
-        builder.write_atomically(path, "new")
+        write_whole(path, "new")
     assert path.read_text("utf-8") == "old" and list(tmp_path.iterdir()) == [path]
 
 

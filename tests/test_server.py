@@ -22,7 +22,7 @@ from langchain_openai import ChatOpenAI
 from openai.types import CompletionUsage
 from pydantic import SecretStr
 
-from helpers import book, server, tokens
+from helpers import book, protocol, server, tokens
 from helpers.language import LANGUAGES
 
 ENTRIES: dict[str, Any] = {
@@ -355,7 +355,7 @@ RESULT = {"role": "tool", "content": "", "tool_call_id": "1"}
     "messages",
     [
         [{"role": "user", "content": [{"type": "text", "text": "Count from "}, {"type": "text", "text": "1 to 10."}]}],
-        [{"role": role, "content": "x", "name": "n"} for role in server.ROLES if role != "tool"]
+        [{"role": role, "content": "x", "name": "n"} for role in protocol.ROLES if role != "tool"]
         + [{"role": "user", "content": COUNT}],
         [{"role": "user", "content": COUNT}, {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}],
         [{"role": "user", "content": COUNT}, CALL, RESULT],

@@ -41,20 +41,41 @@ class BookError(ValueError):
 
 
 class Message(NamedTuple):
-    """One message of a conversation, with its content as plain text."""
+    """One message of a conversation: its content as plain text, and the tool whose result it is."""
 
     role: str
     text: str
+    tool: str = ""
 
+
+class Entry(NamedTuple):
+    """What the book has for a question in one language.
+
+    `answer` is said in words. `calls` are made where these tools are offered, each a name and its
+    arguments, and `result` is what is said when they have returned: {0} stands for what the first
+    one did. `json` is the answer in a JSON format.
+    """
+
+    answer: str
+    calls: list[tuple[str, dict[str, Any]]]
+    result: str
+    json: Any
+
+
+KEYS = {"id", "ask", "answer", "call", "result", "json", "system", "earlier"}
 
 # A last question, the system message and one earlier question, normalised; None means any.
 Key = tuple[str | None, ...]
 
 
 class Book(NamedTuple):
-    """The prepared answers by what was said, and by language the reply to any other question."""
+    """The prepared answers by what was said, and by language the reply to any other question.
 
-    answers: dict[Key, str]
+    `continuations` are how texts go on, for the older interface that has no messages.
+    """
+
+    entries: dict[Key, Entry]
+    continuations: dict[str, str]
     unknown: dict[str, str]
 
 
@@ -79,11 +100,21 @@ def load(path: Path = PATH) -> Book:
         source = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except yaml.YAMLError as error:
         raise BookError(f"{path.name} is not valid YAML: {error}") from error
-    if not isinstance(source, dict) or set(source) != {"unknown", "entries"}:
-        raise BookError(f"{path.name} must have the keys 'unknown' and 'entries', and no other")
-    if not isinstance(source["entries"], list):
-        raise BookError(f"{path.name}: entries must be a list")
-    book = Book({}, _one_text(source, "unknown", path.name))
+    if not isinstance(source, dict) or set(source) != {"unknown", "entries", "continuations"}:
+        raise BookError(
+            f"{path.name} must have the keys 'unknown', 'entries' and 'continuations', and no other"
+        )
+    for field in ("entries", "continuations"):
+        if not isinstance(source[field], list):
+            raise BookError(f"{path.name}: {field} must be a list")
+    book = Book({}, {}, _one_text(source, "unknown", path.name))
+    for number, entry in enumerate(source["continuations"], 1):
+        where = f"continuation {number}"
+        if not isinstance(entry, dict) or set(entry) != {"text", "next"}:
+            raise BookError(f"{where}: must have text and next, and no other key")
+        goes_on = _one_text(entry, "next", where)
+        for lang, text in _one_text(entry, "text", where).items():
+            book.continuations[normalise(text)] = goes_on[lang]
     ids = set()
     for number, entry in enumerate(source["entries"], 1):
         if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
@@ -97,9 +128,14 @@ def load(path: Path = PATH) -> Book:
 
 
 def _add(book: Book, entry: dict[str, Any], where: str) -> None:
-    if unknown := sorted(map(str, set(entry) - {"id", "ask", "answer", "system", "earlier"})):
+    if unknown := sorted(map(str, set(entry) - KEYS)):
         raise BookError(f"{where}: unknown key {', '.join(unknown)}")
     answers = _one_text(entry, "answer", where)
+    calls = _values(entry, "call", dict, where)
+    results = (
+        _one_text(entry, "result", where) if "result" in entry else dict.fromkeys(LANGUAGES, "")
+    )
+    values = _values(entry, "json", object, where)
     wordings = [_texts(entry, "ask", where)]
     for field in ("system", "earlier"):
         anything: dict[str, Any] = {lang: [None] for lang in LANGUAGES}
@@ -107,9 +143,14 @@ def _add(book: Book, entry: dict[str, Any], where: str) -> None:
     for lang in LANGUAGES:
         for texts in product(*(wording[lang] for wording in wordings)):
             key = tuple(text and normalise(text) for text in texts)
-            if key in book.answers:
+            if key in book.entries:
                 raise BookError(f"{where}, {lang}: {texts[0]!r} already has an answer")
-            book.answers[key] = answers[lang]
+            made = [
+                (tool, arguments)
+                for tool, given in (calls[lang] or {}).items()
+                for arguments in (given if isinstance(given, list) else [given])
+            ]
+            book.entries[key] = Entry(answers[lang], made, results[lang], values[lang])
 
 
 def _texts(entry: dict[str, Any], field: str, where: str) -> dict[str, list[str]]:
@@ -137,14 +178,25 @@ def _one_text(entry: dict[str, Any], field: str, where: str) -> dict[str, str]:
     return {lang: text for lang, [text] in texts.items()}
 
 
+def _values(entry: dict[str, Any], field: str, kind: type, where: str) -> dict[str, Any]:
+    """Return the values of an optional field by language, None where it is left out."""
+    given = entry.get(field, dict.fromkeys(LANGUAGES))
+    if not isinstance(given, dict) or set(given) != set(LANGUAGES):
+        raise BookError(f"{where}: {field} must be given for each of {', '.join(LANGUAGES)}")
+    for lang, value in given.items():
+        if field in entry and not isinstance(value, kind):
+            raise BookError(f"{where}, {lang}: {field} must be an object")
+    return given
+
+
 _course_book = functools.cache(load)
 
 
-def answer(messages: Sequence[Message]) -> str:
-    """Return the answer to the last user message, in the language it was asked in.
+def find(messages: Sequence[Message]) -> Entry | None:
+    """Return the entry for the last user message, in the language it was asked in.
 
-    An entry that fits the system message is preferred to one that fits an earlier question,
-    and that to one that asks for neither. What the book does not know gets its honest reply.
+    One that fits the system message is preferred to one that fits an earlier question, and that
+    to one that asks for neither.
     """
     book = _course_book()
     said = [message.text for message in messages if message.role == "user"]
@@ -153,6 +205,17 @@ def answer(messages: Sequence[Message]) -> str:
     systems = [*(normalise(text) for text in told[-1:]), None]
     earlier = [*(normalise(text) for text in reversed(said[:-1])), None]
     for system, before in product(systems, earlier):
-        if found := book.answers.get((question, system, before)):
+        if found := book.entries.get((question, system, before)):
             return found
-    return book.unknown[language_of(said[-1] if said else "")]
+    return None
+
+
+def unknown(lang: str) -> str:
+    """Return the reply to what the book does not know."""
+    return _course_book().unknown[lang]
+
+
+def go_on(text: str) -> str:
+    """Return how a text goes on."""
+    book = _course_book()
+    return book.continuations.get(normalise(text), book.unknown[language_of(text)])

@@ -1,29 +1,94 @@
 """The wire format of OpenAI's chat completions: requests are checked, answers are put into JSON.
 
-A request goes through `parse`, `reply` and then `completion` (JSON) or `chunks` (a stream).
-The format is that of https://platform.openai.com/docs/api-reference/chat.
+A request goes through `parse`, `answers.replies` and then `completion` (JSON) or `chunks` (a
+stream). Format, limits and errors are those of https://platform.openai.com/docs/api-reference/chat.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
+import heapq
+import re
 import reprlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
-from helpers import book, tokens
+from helpers import fill, tokens
+from helpers.book import Message
+from helpers.wire import (
+    RequestError,
+    get,
+    known,
+    load,
+    number,
+    parameters,
+    request_id,
+    stops,
+    streaming,
+)
 
 MAX_MESSAGES = 2048
 MAX_CHOICES = 16
-MAX_STOPS = 4
+MAX_TOOLS = 128
+MAX_TOP_LOGPROBS = 20
 # Always the same, so that the same lesson gives the same page.
 CREATED = 0
 FINGERPRINT = "built-in"
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+# The parts of a content beside text, and who may send them.
+PARTS = {"image_url": "user", "input_audio": "user", "file": "user", "refusal": "assistant"}
+IMAGE_ADDRESS = re.compile(r"https?://|data:image/\w+;base64,")
+
+# The answers are prepared, so these are checked and otherwise do nothing.
+RANGES: dict[str, tuple[str, float, float]] = {
+    "temperature": ("number", 0, 2),
+    "top_p": ("number", 0, 1),
+    "presence_penalty": ("number", -2, 2),
+    "frequency_penalty": ("number", -2, 2),
+    "seed": ("integer", -(2**63), 2**63 - 1),
+}
+IDLE = {
+    "logit_bias": "object",
+    "metadata": "object",
+    "moderation": "object",
+    "prediction": "object",
+    "prompt_cache_key": "string",
+    "prompt_cache_options": "object",
+    "prompt_cache_retention": "string",
+    "reasoning_effort": "string",
+    "safety_identifier": "string",
+    "service_tier": "string",
+    "store": "boolean",
+    "user": "string",
+    "verbosity": "string",
+}
+REFUSED = {
+    "audio": "the built-in model answers in text",
+    "function_call": "it is the older spelling of 'tool_choice'",
+    "functions": "it is the older spelling of 'tools'",
+    "web_search_options": "the built-in model has no access to the web",
+}
+HONOURED = (
+    "max_completion_tokens",
+    "max_tokens",
+    "messages",
+    "modalities",
+    "model",
+    "n",
+    "logprobs",
+    "parallel_tool_calls",
+    "response_format",
+    "stop",
+    "stream",
+    "stream_options",
+    "tool_choice",
+    "tools",
+    "top_logprobs",
+)
+PARAMETERS = frozenset([*HONOURED, *RANGES, *IDLE])
+
 # All the details that OpenAI's client knows: a field left out is null there, and LangChain's
 # generate() warns about null.
 PROMPT_DETAILS = (
@@ -40,127 +105,101 @@ COMPLETION_DETAILS = (
     "rejected_prediction_tokens",
     "text_tokens",
 )
-_JSON_TYPES = {
-    dict: "object",
-    list: "array",
-    str: "string",
-    bool: "boolean",
-    int: "integer",
-    float: "number",
-    type(None): "null",
-}
 
 
-class RequestError(Exception):
-    """A request that is answered with an error in OpenAI's shape."""
+class Tool(NamedTuple):
+    """A function that may be called, and the JSON schema of its arguments."""
 
-    def __init__(
-        self, message: str, param: str | None = None, code: str | None = None, status: int = 400
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.param = param
-        self.code = code
+    name: str
+    description: str
+    parameters: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Request:
-    """A valid request: what to answer, how often, where to stop and in which form."""
+    """A valid request: what to answer, how often, where to stop and in which form.
+
+    `tool_choice` is "none", "auto", "required" or a tool's name. `schema` is what a JSON answer
+    must be valid under; None asks for words. `top_logprobs` is None where none are asked for.
+    """
 
     id: str
     model: str
-    messages: list[book.Message]
+    messages: Sequence[Message]
     choices: int
-    stop: list[str]
+    stop: Sequence[str]
     max_tokens: int | None
     stream: bool
     include_usage: bool
+    tools: Sequence[Tool] = ()
+    tool_choice: str = "none"
+    parallel: bool = True
+    schema: dict[str, Any] | None = None
+    top_logprobs: int | None = None
 
 
-@dataclass(frozen=True)
-class Reply:
-    """The tokens of an answer, and why they end: "stop" or "length"."""
+class Call(NamedTuple):
+    """A call of a tool; its arguments are JSON, in tokens."""
+
+    id: str
+    name: str
+    arguments: list[str]
+
+
+class Reply(NamedTuple):
+    """The tokens of an answer, the tool calls after them, and why they end."""
 
     tokens: list[str]
     finish_reason: str
+    calls: Sequence[Call] = ()
+
+    def length(self) -> int:
+        """Return the number of tokens of the text and of all arguments."""
+        return len(self.tokens) + sum(len(call.arguments) for call in self.calls)
 
 
 def parse(body: bytes) -> Request:
     """Return the request that `body` holds; raise RequestError where OpenAI would refuse it."""
-    try:
-        data = json.loads(body, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise RequestError(f"The body of the request is not valid JSON: {error}") from error
-    if not isinstance(data, dict):
-        kind = _JSON_TYPES[type(data)]
-        raise RequestError(f"The body of the request must be a JSON object, but it is {kind}.")
-    # These are checked and otherwise do nothing: the answers are prepared.
-    _number(data, "temperature", "number", 0, 2)
-    _number(data, "top_p", "number", 0, 1)
-    options = _get(data, "stream_options", "object")
-    if options is not None and not data.get("stream"):
-        raise RequestError("'stream_options' is only allowed with 'stream'.", "stream_options")
-    limits = [_number(data, name, "integer", 1) for name in ("max_tokens", "max_completion_tokens")]
+    data = load(body)
+    model = get(data, "model", "string", required=True)
+    messages = _messages(get(data, "messages", "array", required=True))
+    parameters(data, PARAMETERS, REFUSED)
+    for name, (kind, least, most) in RANGES.items():
+        number(data, name, kind, least, most)
+    for name, kind in IDLE.items():
+        get(data, name, kind)
+    limits = [number(data, name, "integer", 1) for name in ("max_tokens", "max_completion_tokens")]
     if None not in limits:
         raise RequestError("Give 'max_tokens' or 'max_completion_tokens', not both.", "max_tokens")
+    if get(data, "modalities", "array") not in (None, ["text"]):
+        raise RequestError("Invalid 'modalities': expected ['text'].", "modalities")
+    top_logprobs = number(data, "top_logprobs", "integer", 0, MAX_TOP_LOGPROBS)
+    logprobs = get(data, "logprobs", "boolean")
+    if top_logprobs is not None and not logprobs:
+        raise RequestError("'top_logprobs' is only allowed with 'logprobs'.", "top_logprobs")
+    tools = _tools(data)
+    stream, include_usage = streaming(data)
     return Request(
-        # The same request has the same id, so that the same lesson gives the same page.
-        id="chatcmpl-" + hashlib.sha256(body).hexdigest()[:24],
-        model=_get(data, "model", "string", required=True),
-        messages=_messages(_get(data, "messages", "array", required=True)),
-        choices=_number(data, "n", "integer", 1, MAX_CHOICES) or 1,
-        stop=_stop(data),
+        id=request_id("chatcmpl", body),
+        model=model,
+        messages=messages,
+        choices=number(data, "n", "integer", 1, MAX_CHOICES) or 1,
+        stop=stops(data),
         max_tokens=limits[0] or limits[1],
-        stream=_get(data, "stream", "boolean") or False,
-        include_usage=_get(options or {}, "include_usage", "boolean", "stream_options") or False,
+        stream=stream,
+        include_usage=include_usage,
+        tools=tools,
+        tool_choice=_tool_choice(data, [tool.name for tool in tools]),
+        parallel=get(data, "parallel_tool_calls", "boolean") is not False,
+        schema=_schema(data, messages),
+        top_logprobs=(top_logprobs or 0) if logprobs else None,
     )
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+# Messages
 
 
-def _get(parent: Any, key: str | int, expected: str, path: str = "", required: bool = False) -> Any:
-    """Return what an object or array holds under `key`, which must be of the expected type.
-
-    As with OpenAI, null stands for a parameter that is left out.
-    """
-    param = f"{path}[{key}]" if isinstance(key, int) else f"{path}.{key}".lstrip(".")
-    value = parent.get(key) if isinstance(parent, dict) else parent[key]
-    if value is None:
-        if required:
-            message = f"Missing required parameter: '{param}'."
-            raise RequestError(message, param, "missing_required_parameter")
-        return None
-    kind = _JSON_TYPES[type(value)]
-    if kind != expected and (kind, expected) != ("integer", "number"):
-        message = f"Invalid type for '{param}': expected {expected}, but got {kind} instead."
-        raise RequestError(message, param, "invalid_type")
-    return value
-
-
-def _number(data: Any, name: str, kind: str, least: int, most: float = math.inf) -> Any:
-    value = _get(data, name, kind)
-    if value is not None and not least <= value <= most:
-        allowed = f"at least {least}" if most == math.inf else f"from {least} to {most}"
-        message = f"Invalid '{name}': expected {kind} {allowed}, but got {reprlib.repr(value)}."
-        code = f"{kind}_{'below_min' if value < least else 'above_max'}_value"
-        raise RequestError(message, name, code)
-    return value
-
-
-def _stop(data: dict[str, Any]) -> list[str]:
-    if isinstance(data.get("stop"), str):
-        data = {"stop": [data["stop"]]}
-    given = _get(data, "stop", "array") or []
-    stops = [_get(given, index, "string", "stop", required=True) for index in range(len(given))]
-    if len(stops) > MAX_STOPS or "" in stops:
-        raise RequestError(f"Invalid 'stop': expected up to {MAX_STOPS} non-empty strings.", "stop")
-    return stops
-
-
-def _messages(given: list[Any]) -> list[book.Message]:
+def _messages(given: list[Any]) -> list[Message]:
     if not 1 <= len(given) <= MAX_MESSAGES:
         message = (
             f"Invalid 'messages': expected 1 to {MAX_MESSAGES} messages, but got {len(given)}."
@@ -168,82 +207,210 @@ def _messages(given: list[Any]) -> list[book.Message]:
         code = "array_above_max_length" if given else "empty_array"
         raise RequestError(message, "messages", code)
     messages = [_message(given, index) for index in range(len(given))]
-    _match_tool_results(given)
-    return messages
+    names = _match_tool_results(given)
+    return [message._replace(tool=names.get(index, "")) for index, message in enumerate(messages)]
 
 
-def _match_tool_results(given: list[Any]) -> None:
-    """Refuse a tool's result that answers none of the calls right before it, as OpenAI does."""
-    called: set[str] = set()
-    for index, data in enumerate(given):
+def _message(given: list[Any], index: int) -> Message:
+    path = f"messages[{index}]"
+    data = get(given, index, "object", "messages", required=True)
+    role = known(get(data, "role", "string", path, required=True), ROLES, f"{path}.role")
+    get(data, "name", "string", path)
+    calls = _called(data, path) if role == "assistant" else []
+    if isinstance(parts := data.get("content"), list):
+        texts = (_part(parts, part, f"{path}.content", role) for part in range(len(parts)))
+        return Message(role, "".join(texts))
+    # A message that calls a tool or refuses may say nothing.
+    silent = calls or data.get("function_call") or data.get("refusal")
+    required = not (role == "assistant" and silent)
+    return Message(role, get(data, "content", "string", path, required) or "")
+
+
+def _part(parts: list[Any], index: int, path: str, role: str) -> str:
+    """Return the text of a part of a content; the other kinds are checked, and hold none."""
+    part = get(parts, index, "object", path, required=True)
+    path = f"{path}[{index}]"
+    kinds = ["text", *(kind for kind, sender in PARTS.items() if sender == role)]
+    kind = known(get(part, "type", "string", path, required=True), kinds, f"{path}.type")
+    if kind in ("text", "refusal"):
+        return str(get(part, kind, "string", path, required=True))
+    inner = get(part, kind, "object", path, required=True)
+    path = f"{path}.{kind}"
+    if kind == "image_url":
+        address = get(inner, "url", "string", path, required=True)
+        if not IMAGE_ADDRESS.match(address):
+            message = f"Invalid '{path}.url': expected an address or a data: URL with an image."
+            raise RequestError(message, f"{path}.url", "invalid_image_url")
+        if (detail := get(inner, "detail", "string", path)) is not None:
+            known(detail, ("auto", "low", "high"), f"{path}.detail")
+    elif kind == "input_audio":
+        get(inner, "data", "string", path, required=True)
+        known(get(inner, "format", "string", path, required=True), ("wav", "mp3"), f"{path}.format")
+    else:
+        given = [get(inner, name, "string", path) for name in ("file_id", "file_data")]
+        get(inner, "filename", "string", path)
+        if given == [None, None]:
+            get(inner, "file_data", "string", path, required=True)
+    return ""
+
+
+def _called(data: Any, path: str) -> dict[str, str]:
+    """Return the names of the tools that an assistant's message calls, by the calls' ids."""
+    calls = get(data, "tool_calls", "array", path)
+    path += ".tool_calls"
+    if calls == []:
+        message = f"Invalid '{path}': expected an array with at least 1 call, but got an empty one."
+        raise RequestError(message, path, "empty_array")
+    names = {}
+    for index in range(len(calls or [])):
+        call = get(calls, index, "object", path, required=True)
+        place = f"{path}[{index}]"
+        call_id = get(call, "id", "string", place, required=True)
+        known(get(call, "type", "string", place, required=True), ("function",), f"{place}.type")
+        function = get(call, "function", "object", place, required=True)
+        get(function, "arguments", "string", f"{place}.function", required=True)
+        names[call_id] = get(function, "name", "string", f"{place}.function", required=True)
+    return names
+
+
+def _match_tool_results(given: list[Any]) -> dict[int, str]:
+    """Return the tool's name for each message with a tool's result, by the message's place.
+
+    As OpenAI does, refuse a result without its call right before it, and a call without a result.
+    """
+    called: dict[str, str] = {}
+    answered: set[str] = set()
+    names = {}
+    for index, data in enumerate([*given, {"role": "end"}]):
         path = f"messages[{index}]"
         if data["role"] == "tool":
-            if _get(data, "tool_call_id", "string", path, required=True) not in called:
+            call = get(data, "tool_call_id", "string", path, required=True)
+            if call not in called:
                 raise RequestError(
                     "Invalid parameter: messages with role 'tool' must be a response to a "
                     "preceding message with 'tool_calls'.",
                     f"{path}.role",
                 )
-        else:
-            calls = _get(data, "tool_calls", "array", path) or []
-            path += ".tool_calls"
-            entries = [_get(calls, i, "object", path, required=True) for i in range(len(calls))]
-            called = {
-                _get(entry, "id", "string", f"{path}[{i}]", required=True)
-                for i, entry in enumerate(entries)
-            }
+            answered.add(call)
+            names[index] = called[call]
+            continue
+        if missing := sorted(set(called) - answered):
+            raise RequestError(
+                "An assistant message with 'tool_calls' must be followed by tool messages responding "
+                f"to each 'tool_call_id'. No response to: {reprlib.repr(missing)}.",
+                f"messages[{index - len(answered) - 1}].tool_calls",
+            )
+        called = _called(data, path) if data["role"] == "assistant" else {}
+        answered = set()
+    return names
 
 
-def _message(given: list[Any], index: int) -> book.Message:
-    path = f"messages[{index}]"
-    data = _get(given, index, "object", "messages", required=True)
-    role = _get(data, "role", "string", path, required=True)
-    _known(role, ROLES, f"{path}.role")
-    _get(data, "name", "string", path)
-    if isinstance(parts := data.get("content"), list):
-        texts = (_part(parts, part, f"{path}.content") for part in range(len(parts)))
-        return book.Message(role, "".join(texts))
-    # A message that calls a tool may say nothing.
-    required = not (role == "assistant" and (data.get("tool_calls") or data.get("function_call")))
-    return book.Message(role, _get(data, "content", "string", path, required) or "")
+# Tools and formats
 
 
-def _part(parts: list[Any], index: int, path: str) -> str:
-    part = _get(parts, index, "object", path, required=True)
-    path = f"{path}[{index}]"
-    _known(_get(part, "type", "string", path, required=True), ("text",), f"{path}.type")
-    text: str = _get(part, "text", "string", path, required=True)
-    return text
+def _tools(data: dict[str, Any]) -> list[Tool]:
+    given = get(data, "tools", "array")
+    if given is None:
+        return []
+    if not 1 <= len(given) <= MAX_TOOLS:
+        message = f"Invalid 'tools': expected 1 to {MAX_TOOLS} tools, but got {len(given)}."
+        code = "array_above_max_length" if given else "empty_array"
+        raise RequestError(message, "tools", code)
+    return [_tool(given, index) for index in range(len(given))]
 
 
-def _known(value: str, known: Sequence[str], param: str) -> None:
-    if value not in known:
-        names = ", ".join(f"'{name}'" for name in known)
-        message = f"Invalid value: {reprlib.repr(value)}. Supported values are: {names}."
-        raise RequestError(message, param, "invalid_value")
+def _tool(given: list[Any], index: int) -> Tool:
+    path = f"tools[{index}]"
+    tool = get(given, index, "object", "tools", required=True)
+    known(get(tool, "type", "string", path, required=True), ("function",), f"{path}.type")
+    function = get(tool, "function", "object", path, required=True)
+    path += ".function"
+    name = _name(function, path)
+    description = get(function, "description", "string", path) or ""
+    schema = get(function, "parameters", "object", path)
+    strict = get(function, "strict", "boolean", path)
+    if schema is None:
+        schema = {"type": "object", "properties": {}}
+    what = f"Invalid schema for function '{name}'"
+    if schema.get("type") != "object":
+        message = f"{what}: schema must be a JSON Schema of 'type: \"object\"'."
+        raise RequestError(message, f"{path}.parameters", "invalid_function_parameters")
+    _check_schema(schema, strict, what, f"{path}.parameters", "invalid_function_parameters")
+    return Tool(name, description, schema)
 
 
-def reply(request: Request) -> Reply:
-    """Return the answer, written from left to right until max_tokens or a stop string."""
-    whole = tokens.split(book.answer(request.messages))
-    written = whole[: request.max_tokens]
-    text = "".join(written)
-    cut = _find_stop(text, request.stop)
-    if cut is not None:
-        return Reply(tokens.split(text[:cut]), "stop")
-    return Reply(written, "stop" if len(written) == len(whole) else "length")
+def _name(data: Any, path: str) -> str:
+    name: str = get(data, "name", "string", path, required=True)
+    if not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", name):
+        message = (
+            f"Invalid '{path}.name': expected 1 to 64 letters, digits, underscores or hyphens."
+        )
+        raise RequestError(message, f"{path}.name", "invalid_value")
+    return name
 
 
-def _find_stop(text: str, stops: Sequence[str]) -> int | None:
-    """Return where the stop string begins that is complete first; of several, the longest's."""
-    found = [(start + len(stop), start) for stop in stops if (start := text.find(stop)) >= 0]
-    return min(found)[1] if found else None
+def _check_schema(schema: Any, strict: bool | None, what: str, param: str, code: str) -> None:
+    try:
+        fill.read(schema)
+        if strict:
+            fill.check_strict(schema)
+    except fill.SchemaError as error:
+        raise RequestError(f"{what}: {error}.", param, code) from error
+
+
+def _tool_choice(data: dict[str, Any], names: Sequence[str]) -> str:
+    choice = data.get("tool_choice")
+    for name in ("tool_choice", "parallel_tool_calls"):
+        if data.get(name) is not None and not names:
+            raise RequestError(f"'{name}' is only allowed when 'tools' are specified.", name)
+    if choice is None:
+        return "auto" if names else "none"
+    if isinstance(choice, str):
+        return known(choice, ("none", "auto", "required"), "tool_choice")
+    choice = get(data, "tool_choice", "object")
+    kind = get(choice, "type", "string", "tool_choice", required=True)
+    known(kind, ("function",), "tool_choice.type")
+    function = get(choice, "function", "object", "tool_choice", required=True)
+    name = get(function, "name", "string", "tool_choice.function", required=True)
+    return known(name, names, "tool_choice.function.name")
+
+
+def _schema(data: dict[str, Any], messages: Sequence[Message]) -> dict[str, Any] | None:
+    """Return the schema that the answer must be valid under, None for words."""
+    given = get(data, "response_format", "object")
+    if given is None:
+        return None
+    path = "response_format"
+    kinds = ("text", "json_object", "json_schema")
+    kind = known(get(given, "type", "string", path, required=True), kinds, f"{path}.type")
+    if kind == "text":
+        return None
+    if kind == "json_object":
+        if not any("json" in message.text.casefold() for message in messages):
+            raise RequestError(
+                "'messages' must contain the word 'json' in some form, to use 'response_format' of "
+                "type 'json_object'.",
+                "messages",
+            )
+        return {"type": "object"}
+    path += ".json_schema"
+    inner = get(given, "json_schema", "object", "response_format", required=True)
+    name = _name(inner, path)
+    get(inner, "description", "string", path)
+    schema: dict[str, Any] = get(inner, "schema", "object", path) or {}
+    strict = get(inner, "strict", "boolean", path)
+    what = f"Invalid schema for response_format '{name}'"
+    _check_schema(schema, strict, what, f"{path}.schema", "invalid_json_schema")
+    return schema
+
+
+# Answers
 
 
 def usage(request: Request, replies: Sequence[Reply]) -> dict[str, Any]:
     """Return the tokens that the prompt and all replies take, in OpenAI's fields."""
     prompt = tokens.count_messages(message.text for message in request.messages)
-    written = sum(len(reply.tokens) for reply in replies)
+    written = sum(reply.length() for reply in replies)
     return {
         "prompt_tokens": prompt,
         "completion_tokens": written,
@@ -263,19 +430,58 @@ def _envelope(request: Request, kind: str) -> dict[str, Any]:
     }
 
 
+def _logprobs(request: Request, texts: Sequence[str]) -> dict[str, Any] | None:
+    """Return the logarithm of each token's probability: 0, for a prepared answer has no other."""
+    if request.top_logprobs is None:
+        return None
+    content = []
+    for text in texts:
+        raw = list(text.encode(errors="surrogatepass"))
+        entry: dict[str, Any] = {"token": text, "logprob": 0.0, "bytes": raw}
+        content.append({**entry, "top_logprobs": [entry] * min(request.top_logprobs, 1)})
+    return {"content": content, "refusal": None}
+
+
 def completion(request: Request, replies: Sequence[Reply]) -> dict[str, Any]:
     """Return the answer to a request without `stream`."""
-    choices = [
-        {
-            "index": index,
-            "message": {"role": "assistant", "content": "".join(reply.tokens), "refusal": None},
-            "logprobs": None,
-            "finish_reason": reply.finish_reason,
-        }
-        for index, reply in enumerate(replies)
-    ]
+    choices = []
+    for index, reply in enumerate(replies):
+        text = "".join(reply.tokens)
+        message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
+        if reply.calls:
+            message["content"] = text or None
+            message["tool_calls"] = [_call(call, "".join(call.arguments)) for call in reply.calls]
+        choices.append(
+            {
+                "index": index,
+                "message": message,
+                "logprobs": _logprobs(request, reply.tokens),
+                "finish_reason": reply.finish_reason,
+            }
+        )
     envelope = _envelope(request, "chat.completion")
     return {**envelope, "choices": choices, "usage": usage(request, replies)}
+
+
+def _call(call: Call, arguments: str) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": arguments}
+    return {"id": call.id, "type": "function", "function": function}
+
+
+def _deltas(
+    request: Request, choice: int, reply: Reply
+) -> Iterator[tuple[int, int, dict[str, Any], Any]]:
+    """Yield the parts of a streamed choice: tokens written until then, choice, delta, logprobs."""
+    yield 0, choice, {"role": "assistant", "content": None if reply.calls else ""}, None
+    for written, token in enumerate(reply.tokens, 1):
+        yield written, choice, {"content": token}, _logprobs(request, [token])
+    before = len(reply.tokens)
+    for index, call in enumerate(reply.calls):
+        yield before, choice, {"tool_calls": [{"index": index, **_call(call, "")}]}, None
+        for written, token in enumerate(call.arguments, before + 1):
+            part = {"index": index, "function": {"arguments": token}}
+            yield written, choice, {"tool_calls": [part]}, None
+        before += len(call.arguments)
 
 
 def chunks(request: Request, replies: Sequence[Reply]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -283,19 +489,14 @@ def chunks(request: Request, replies: Sequence[Reply]) -> Iterator[tuple[int, di
     envelope = _envelope(request, "chat.completion.chunk")
     if request.include_usage:
         envelope["usage"] = None
-
-    def chunk(index: int, delta: dict[str, str], finish_reason: str | None) -> dict[str, Any]:
-        choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
-        return {**envelope, "choices": [choice]}
-
-    for index in range(len(replies)):
-        yield 0, chunk(index, {"role": "assistant", "content": ""}, None)
-    length = max(len(reply.tokens) for reply in replies)
-    for written in range(length):
-        for index, reply in enumerate(replies):
-            if written < len(reply.tokens):
-                yield written + 1, chunk(index, {"content": reply.tokens[written]}, None)
+    # The choices are written at the same time, a token of each after the other.
+    choices = (_deltas(request, index, reply) for index, reply in enumerate(replies))
+    for written, index, delta, logprobs in heapq.merge(*choices, key=itemgetter(0, 1)):
+        choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": None}
+        yield written, {**envelope, "choices": [choice]}
+    length = max(reply.length() for reply in replies)
     for index, reply in enumerate(replies):
-        yield length, chunk(index, {}, reply.finish_reason)
+        choice = {"index": index, "delta": {}, "logprobs": None}
+        yield length, {**envelope, "choices": [{**choice, "finish_reason": reply.finish_reason}]}
     if request.include_usage:
         yield length, {**envelope, "choices": [], "usage": usage(request, replies)}

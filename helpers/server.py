@@ -8,17 +8,18 @@ import json
 import logging
 import reprlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from socket import socket
-from typing import Any
+from typing import Any, NamedTuple
 
 from tornado.httpserver import HTTPServer
 from tornado.iostream import StreamClosedError
 from tornado.netutil import bind_sockets
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
-from helpers import protocol
-from helpers.protocol import Reply, Request, RequestError
+from helpers import answers, legacy, protocol
+from helpers.protocol import Reply
+from helpers.wire import RequestError
 
 MODEL = "built-in"
 MAX_BODY = 2**20  # bytes of a request
@@ -27,12 +28,26 @@ MAX_DRAIN = 2**30  # bytes that are read and dropped, so that a client is done s
 logger = logging.getLogger(__name__)
 
 
+class Interface(NamedTuple):
+    """One of OpenAI's interfaces: how a request is read, answered and put on the wire."""
+
+    parse: Callable[[bytes], Any]
+    replies: Callable[[Any], list[Reply]]
+    completion: Callable[[Any, Sequence[Reply]], dict[str, Any]]
+    chunks: Callable[[Any, Sequence[Reply]], Iterator[tuple[int, dict[str, Any]]]]
+
+
+CHAT = Interface(protocol.parse, answers.replies, protocol.completion, protocol.chunks)
+TEXT = Interface(legacy.parse, legacy.replies, legacy.completion, legacy.chunks)
+
+
 @stream_request_body
 class _Handler(RequestHandler):
     """What all addresses share: the body's limit, errors as JSON and a client that goes away."""
 
-    def initialize(self, server: Server) -> None:
+    def initialize(self, server: Server, interface: Interface = CHAT) -> None:
         self.server = server
+        self.interface = interface
         self.body = bytearray()
         self.received = 0
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -77,21 +92,21 @@ class _Completions(_Handler):
                 f"The request has {self.received:,} bytes; the built-in model takes {MAX_BODY:,}.",
                 status=413,
             )
-        request = protocol.parse(bytes(self.body))
-        replies = [protocol.reply(request)] * request.choices
+        request = self.interface.parse(bytes(self.body))
+        replies = self.interface.replies(request)
         # A client that goes away is nothing to report.
         with contextlib.suppress(StreamClosedError):
             await (self.stream if request.stream else self.whole)(request, replies)
 
-    async def whole(self, request: Request, replies: Sequence[Reply]) -> None:
-        await self.wait(*self.clock(), max(len(reply.tokens) for reply in replies))
-        await self.finish(protocol.completion(request, replies))
+    async def whole(self, request: Any, replies: Sequence[Reply]) -> None:
+        await self.wait(*self.clock(), max(reply.length() for reply in replies))
+        await self.finish(self.interface.completion(request, replies))
 
-    async def stream(self, request: Request, replies: Sequence[Reply]) -> None:
+    async def stream(self, request: Any, replies: Sequence[Reply]) -> None:
         self.set_header("Content-Type", "text/event-stream; charset=utf-8")
         self.set_header("Cache-Control", "no-cache")
         start, pace = self.clock()
-        for written, chunk in protocol.chunks(request, replies):
+        for written, chunk in self.interface.chunks(request, replies):
             await self.wait(start, pace, written)
             self.write(f"data: {json.dumps(chunk, separators=(',', ':'))}\n\n")
             await self.flush()
@@ -158,7 +173,8 @@ class Server:
         shared = {"server": self}
         application = Application(
             [
-                (r"/v1/chat/completions", _Completions, shared),
+                (r"/v1/chat/completions", _Completions, {**shared, "interface": CHAT}),
+                (r"/v1/completions", _Completions, {**shared, "interface": TEXT}),
                 (r"/v1/models", _Models, shared),
                 (r"/v1/models/(.+)", _Models, shared),
             ],

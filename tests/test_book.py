@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from helpers import book, tokens
+from helpers import answers, book, protocol, tokens
 from helpers.book import Message
 from helpers.language import LANGUAGES
 
@@ -25,6 +25,11 @@ def as_list(value: str | list[str]) -> list[str]:
     return value if isinstance(value, list) else [value]
 
 
+def answer(messages: list[Message]) -> str:
+    request = protocol.Request("id", "m", messages, 1, (), None, False, False)
+    return "".join(answers.replies(request)[0].tokens)
+
+
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("entry", SOURCE["entries"], ids=ENTRIES)
 def test_each_wording_gets_its_answer(entry: dict[str, Any], lang: str) -> None:
@@ -35,7 +40,7 @@ def test_each_wording_gets_its_answer(entry: dict[str, Any], lang: str) -> None:
             messages = [*user(earlier), Message("assistant", "…"), *user("…"), *messages]
         if "system" in entry:
             messages = [Message("system", entry["system"][lang]), *messages]
-        assert book.answer(messages) == entry["answer"][lang]
+        assert answer(messages) == entry["answer"][lang]
 
 
 @pytest.mark.parametrize(
@@ -48,12 +53,12 @@ def test_each_wording_gets_its_answer(entry: dict[str, Any], lang: str) -> None:
     ],
 )
 def test_case_width_punctuation_and_space_do_not_matter(question: str) -> None:
-    assert book.answer(user(question)) == ENTRIES["token"]["answer"]["en"]
+    assert answer(user(question)) == ENTRIES["token"]["answer"]["en"]
 
 
 def test_the_last_user_message_counts() -> None:
     hello = ENTRIES["hello"]["answer"]["en"]
-    assert book.answer([*user("What is a token?", "Hello!"), Message("tool", "42")]) == hello
+    assert answer([*user("What is a token?", "Hello!"), Message("assistant", "42")]) == hello
 
 
 def test_the_system_message_is_preferred_to_an_earlier_question(tmp_path: Path) -> None:
@@ -70,22 +75,22 @@ def test_the_system_message_is_preferred_to_an_earlier_question(tmp_path: Path) 
         entry("system", system="told"),
         entry("both", system="told", earlier="before"),
     ]
-    found = load(tmp_path, entries).answers
-    assert found[("anden", None, None)] == "neither en"
-    assert found[("anden", "tolden", "beforeen")] == "both en"
+    found = load(tmp_path, entries).entries
+    assert found[("anden", None, None)].answer == "neither en"
+    assert found[("anden", "tolden", "beforeen")].answer == "both en"
     messages = [Message("developer", "Told EN"), *user("Before en", "And en")]
     for name in ("both", "system", "earlier", "neither"):
         with pytest.MonkeyPatch.context() as patch:
             loaded = load(tmp_path, entries)
             patch.setattr(book, "_course_book", lambda loaded=loaded: loaded)
-            assert book.answer(messages) == f"{name} en"
+            assert answer(messages) == f"{name} en"
         entries = [entry for entry in entries if entry["id"] != name]
         entries = entries or [ENTRIES["hello"]]
 
 
 def test_another_system_message_changes_nothing() -> None:
     messages = [Message("system", "Be brief."), *user("What is the capital of France?")]
-    assert book.answer(messages) == ENTRIES["capital"]["answer"]["en"]
+    assert answer(messages) == ENTRIES["capital"]["answer"]["en"]
 
 
 @pytest.mark.parametrize(
@@ -104,12 +109,12 @@ def test_another_system_message_changes_nothing() -> None:
     ],
 )
 def test_an_unknown_question_is_answered_honestly_in_its_language(question: str, lang: str) -> None:
-    assert book.answer(user(question)) == SOURCE["unknown"][lang]
+    assert answer(user(question)) == SOURCE["unknown"][lang]
     assert "00" in SOURCE["unknown"][lang]
 
 
 def test_a_conversation_without_a_user_message() -> None:
-    assert book.answer([Message("system", "Bonjour à vous")]) == SOURCE["unknown"]["en"]
+    assert answer([Message("system", "Bonjour à vous")]) == SOURCE["unknown"]["fr"]
 
 
 # How the answers read
@@ -119,8 +124,9 @@ def test_a_conversation_without_a_user_message() -> None:
 def test_typography(lang: str) -> None:
     texts = [SOURCE["unknown"][lang]]
     for entry in SOURCE["entries"]:
-        for field in ("ask", "system", "earlier", "answer"):
+        for field in ("ask", "system", "earlier", "answer", "result"):
             texts += as_list(entry[field][lang]) if field in entry else []
+    texts += [entry[field][lang].strip() for entry in SOURCE["continuations"] for field in entry]
     for text in texts:
         assert text == text.strip() and "  " not in text and " \n" not in text
         if lang == "zh":
@@ -154,9 +160,15 @@ def test_both_yaml_loaders_read_the_same(monkeypatch: pytest.MonkeyPatch) -> Non
 # Mistakes in a book
 
 
-def load(folder: Path, entries: Any, unknown: Any = SOURCE["unknown"]) -> book.Book:
+def load(
+    folder: Path, entries: Any, unknown: Any = SOURCE["unknown"], continuations: Any = ()
+) -> book.Book:
+    continuations = list(continuations)
     path = folder / "book.yaml"
-    text = yaml.safe_dump({"unknown": unknown, "entries": entries}, allow_unicode=True)
+    text = yaml.safe_dump(
+        {"unknown": unknown, "entries": entries, "continuations": continuations},
+        allow_unicode=True,
+    )
     path.write_text(text, encoding="utf-8")
     return book.load(path)
 
@@ -173,6 +185,9 @@ GOOD: dict[str, Any] = {"id": "x", "ask": all_languages("Q"), "answer": all_lang
     [
         ({"id": None}, "entry 1: must have an id"),
         ({"note": "n"}, "entry 'x': unknown key note"),
+        ({"call": {"en": {}}}, "entry 'x': call must be given for each of en, zh, fr"),
+        ({"call": dict.fromkeys(LANGUAGES, "f")}, "entry 'x', en: call must be an object"),
+        ({"result": {"en": "R"}}, "entry 'x', zh: result is missing"),
         ({"ask": None}, "entry 'x': ask must be given for each of en, zh, fr"),
         ({"answer": "A"}, "entry 'x': answer must be given for each of en, zh, fr"),
         ({"answer": {"en": "A", "fr": "A"}}, "entry 'x', zh: answer is missing"),
@@ -212,9 +227,24 @@ def test_a_wrong_file(tmp_path: Path) -> None:
     path = tmp_path / "book.yaml"
     for text, expected in [
         ("- a", "must have the keys"),
-        ("{unknown: {}, entries: [], more: 1}", "must have the keys"),
+        ("{unknown: {}, entries: []}", "must have the keys"),
+        ("{unknown: {}, entries: [], continuations: 1}", "continuations must be a list"),
         ("a: [", "is not valid YAML"),
     ]:
         path.write_text(text, encoding="utf-8")
         with pytest.raises(book.BookError, match=expected):
             book.load(path)
+
+
+def test_a_wrong_continuation(tmp_path: Path) -> None:
+    text = dict.fromkeys(LANGUAGES, "T")
+    for entry in ("text", {"text": text}, {"text": text, "next": text, "more": text}):
+        with pytest.raises(book.BookError, match="continuation 1: must have text and next"):
+            load(tmp_path, [], continuations=[entry])
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_how_texts_go_on(lang: str) -> None:
+    for entry in SOURCE["continuations"]:
+        assert book.go_on(entry["text"][lang]) == entry["next"][lang]
+    assert book.go_on(ENTRIES["hello"]["ask"][lang][0]) == SOURCE["unknown"][lang]

@@ -347,7 +347,9 @@ def test_where_an_answer_ends(
     assert data[-1]["finish_reason"] == reason
 
 
-CALL = {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}, {"id": "2"}]}
+F = {"name": "f", "arguments": "{}"}
+CALLS = [{"id": name, "type": "function", "function": F} for name in "12"]
+CALL = {"role": "assistant", "content": None, "tool_calls": CALLS}
 RESULT = {"role": "tool", "content": "", "tool_call_id": "1"}
 
 
@@ -357,9 +359,13 @@ RESULT = {"role": "tool", "content": "", "tool_call_id": "1"}
         [{"role": "user", "content": [{"type": "text", "text": "Count from "}, {"type": "text", "text": "1 to 10."}]}],
         [{"role": role, "content": "x", "name": "n"} for role in protocol.ROLES if role != "tool"]
         + [{"role": "user", "content": COUNT}],
-        [{"role": "user", "content": COUNT}, {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}],
-        [{"role": "user", "content": COUNT}, CALL, RESULT],
-        [{"role": "user", "content": COUNT}, CALL, {**RESULT, "tool_call_id": "2"}, RESULT],
+        [{"role": "user", "content": "x"}, CALL, {**RESULT, "tool_call_id": "2"}, RESULT,
+         {"role": "assistant", "content": None, "refusal": "no"}, {"role": "user", "content": COUNT}],
+        [{"role": "user", "content": [
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA==", "detail": "low"}},
+            {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}},
+            {"type": "file", "file": {"file_data": "AA==", "filename": "a.pdf"}},
+            {"type": "text", "text": COUNT}]}],
     ],
 )  # fmt: skip
 def test_messages_that_are_accepted(running: server.Server, messages: list[Any]) -> None:
@@ -406,8 +412,13 @@ def text_message(**change: Any) -> list[Any]:
          "'system', 'developer', 'user', 'assistant', 'tool', 'function'"),
         ({"messages": text_message(role=1)}, "messages[1].role", "invalid_type", "string"),
         ({"messages": [RESULT]}, "messages[0].role", None, "must be a response"),
-        ({"messages": [CALL, {"role": "user", "content": "x"}, RESULT]}, "messages[2].role", None, "must be a response"),
+        ({"messages": [CALL, {"role": "user", "content": "x"}]}, "messages[0].tool_calls", None, "No response to: ['1', '2']"),
+        ({"messages": [CALL, RESULT]}, "messages[0].tool_calls", None, "No response to: ['2']"),
         ({"messages": [CALL, {**RESULT, "tool_call_id": "3"}]}, "messages[1].role", None, "must be a response"),
+        ({"messages": [{**CALL, "tool_calls": []}]}, "messages[0].tool_calls", "empty_array", "at least 1"),
+        ({"messages": [{**CALL, "tool_calls": [{**CALLS[0], "type": "x"}]}]}, "messages[0].tool_calls[0].type", "invalid_value", "'function'"),
+        ({"messages": [{**CALL, "tool_calls": [{**CALLS[0], "function": {"name": "f"}}]}]},
+         "messages[0].tool_calls[0].function.arguments", "missing_required_parameter", ""),
         ({"messages": [{"role": "tool", "content": ""}]}, "messages[0].tool_call_id", "missing_required_parameter", ""),
         ({"messages": [{**CALL, "tool_calls": [{}]}]}, "messages[0].tool_calls[0].id", "missing_required_parameter", ""),
         ({"messages": [{"content": "x"}]}, "messages[0].role", "missing_required_parameter", ""),
@@ -416,14 +427,31 @@ def text_message(**change: Any) -> list[Any]:
          "missing_required_parameter", ""),
         ({"messages": text_message(content=1)}, "messages[1].content", "invalid_type", ""),
         ({"messages": text_message(content=["x"])}, "messages[1].content[0]", "invalid_type", ""),
-        ({"messages": text_message(content=[{"type": "image_url"}])}, "messages[1].content[0].type",
-         "invalid_value", "'text'"),
+        ({"messages": text_message(role="system", content=[{"type": "image_url"}])}, "messages[1].content[0].type",
+         "invalid_value", "Supported values are: 'text'."),
+        ({"messages": text_message(content=[{"type": "video"}])}, "messages[1].content[0].type", "invalid_value", "'file'"),
+        ({"messages": text_message(content=[{"type": "image_url"}])}, "messages[1].content[0].image_url",
+         "missing_required_parameter", ""),
+        ({"messages": text_message(content=[{"type": "image_url", "image_url": {"url": "file:///x"}}])},
+         "messages[1].content[0].image_url.url", "invalid_image_url", "data: URL"),
+        ({"messages": text_message(content=[{"type": "input_audio", "input_audio": {"data": "", "format": "ogg"}}])},
+         "messages[1].content[0].input_audio.format", "invalid_value", "'wav', 'mp3'"),
+        ({"messages": text_message(content=[{"type": "file", "file": {}}])},
+         "messages[1].content[0].file.file_data", "missing_required_parameter", ""),
         ({"messages": text_message(content=[{"type": "text"}])}, "messages[1].content[0].text",
          "missing_required_parameter", ""),
         ({"messages": text_message(name=1)}, "messages[1].name", "invalid_type", ""),
         ({"temperature": -0.1}, "temperature", "number_below_min_value", "from 0 to 2"),
         ({"temperature": True}, "temperature", "invalid_type", "expected number, but got boolean"),
         ({"top_p": 1.1}, "top_p", "number_above_max_value", "from 0 to 1"),
+        ({"seed": 1.5}, "seed", "invalid_type", "expected integer"),
+        ({"presence_penalty": 3}, "presence_penalty", "number_above_max_value", "from -2 to 2"),
+        ({"top_logprobs": 2}, "top_logprobs", None, "only allowed with 'logprobs'"),
+        ({"logprobs": True, "top_logprobs": 21}, "top_logprobs", "integer_above_max_value", "from 0 to 20"),
+        ({"modalities": ["text", "audio"]}, "modalities", None, "['text']"),
+        ({"functions": []}, "functions", "unsupported_parameter", "older spelling of 'tools'"),
+        ({"web_search_options": {}}, "web_search_options", "unsupported_parameter", "no access"),
+        ({"temprature": 1}, "temprature", "unknown_parameter", "'temprature'"),
         ({"n": 0}, "n", "integer_below_min_value", "from 1 to 16"),
         ({"n": 17}, "n", "integer_above_max_value", "17"),
         ({"n": 1.0}, "n", "invalid_type", "expected integer, but got number"),
@@ -470,7 +498,8 @@ def test_a_refused_request(
         ("GET", "/v1/models/%ff", None, 400, ""),
         ("GET", "/", None, 404, "GET /"),
         ("GET", "/models", None, 404, "GET /models"),
-        ("POST", "/v1/completions", b"{}", 404, "POST /v1/completions"),
+        ("POST", "/v1/embeddings", b"{}", 404, "POST /v1/embeddings"),
+        ("POST", "/v1/chat/completions", b'{"temperature": 1e999}', 400, "too large a number"),
     ],
 )
 def test_a_refused_call(
@@ -542,10 +571,10 @@ def test_no_input_is_a_server_error(running: server.Server) -> None:
 def test_an_unexpected_error_is_a_500_and_is_logged_without_the_key(
     running: server.Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(messages: object) -> str:
+    def fail(messages: object) -> None:
         raise RuntimeError("broken on purpose")
 
-    monkeypatch.setattr(book, "answer", fail)
+    monkeypatch.setattr(book, "find", fail)
     answer = post(running)
     assert answer["status"] == 500
     assert answer["error"]["type"] == "server_error"

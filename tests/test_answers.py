@@ -1,0 +1,341 @@
+"""Tools, JSON formats, probabilities and the older text completions, as LangChain and openai see them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import openai
+import pytest
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
+from langchain_openai import ChatOpenAI, OpenAI
+from pydantic import BaseModel, Field
+
+from helpers import book, server, tokens
+from helpers.language import LANGUAGES
+from tests.test_book import ENTRIES, SOURCE
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    started = server.serve(pace=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENAI_BASE_URL", started.url)
+        patch.setenv("OPENAI_API_KEY", "no-key-needed")
+        patch.setenv("NO_PROXY", "127.0.0.1")
+        patch.setenv("LANGSMITH_TRACING_V2", "false")
+        yield started.url
+    started.close()
+
+
+@pytest.fixture
+def chat(url: str) -> ChatOpenAI:
+    return ChatOpenAI(model="m", max_retries=0, stream_usage=True)
+
+
+@pytest.fixture
+def client(url: str) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(max_retries=0) as opened:
+        yield opened
+
+
+class get_weather(BaseModel):  # noqa: N801 - the name of the tool
+    """Return the weather in a city."""
+
+    city: str
+
+
+class add(BaseModel):  # noqa: N801
+    """Add two numbers."""
+
+    a: int
+    b: int
+
+
+def asked(name: str, lang: str = "en") -> str:
+    wording = ENTRIES[name]["ask"][lang]
+    return str(wording[0] if isinstance(wording, list) else wording)
+
+
+def calls(message: Any) -> list[tuple[str, dict[str, Any]]]:
+    return [(call["name"], call["args"]) for call in message.tool_calls]
+
+
+# Tools
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("name", ["weather", "weather-two"])
+def test_the_whole_round_trip_of_a_tool(chat: ChatOpenAI, name: str, lang: str) -> None:
+    with_tool = chat.bind_tools([add, get_weather])
+    history: list[Any] = [HumanMessage(asked(name, lang))]
+    first = with_tool.invoke(history)
+    given = ENTRIES[name]["call"][lang]["get_weather"]
+    given = given if isinstance(given, list) else [given]
+    assert calls(first) == [("get_weather", arguments) for arguments in given]
+    assert first.response_metadata["finish_reason"] == "tool_calls"
+    assert first.text == ""
+    history.append(first)
+    for number, call in enumerate(first.tool_calls):
+        history.append(ToolMessage(f"{number} °C", tool_call_id=call["id"]))
+    last = with_tool.invoke(history)
+    expected = ENTRIES[name]["result"][lang].replace("{0}", "0 °C").replace("{1}", "1 °C")
+    assert (last.text, last.tool_calls) == (expected, [])
+    assert chat.invoke(asked(name, lang)).text == ENTRIES[name]["answer"][lang]
+
+
+def test_streamed_arguments_add_up_to_those_of_invoke(chat: ChatOpenAI) -> None:
+    with_tool = chat.bind_tools([get_weather])
+    whole = with_tool.invoke(asked("weather-two"))
+    total = None
+    pieces = 0
+    for chunk in with_tool.stream(asked("weather-two")):
+        assert isinstance(chunk, AIMessageChunk)
+        pieces += bool(chunk.tool_call_chunks)
+        total = chunk if total is None else total + chunk
+    assert total is not None
+    assert calls(total) == calls(whole)
+    assert pieces > 10
+    assert total.usage_metadata == whole.usage_metadata
+    written = sum(
+        tokens.count(json.dumps({"city": city}, separators=(",", ":")))
+        for city in ("Paris", "Rome")
+    )
+    assert whole.usage_metadata and whole.usage_metadata["output_tokens"] == written
+
+
+def test_tool_choice(chat: ChatOpenAI) -> None:
+    tools = [get_weather, add]
+    question = "What is 3 + 12?"
+    assert calls(chat.bind_tools(tools).invoke("Use add on 3 and 12.")) == [
+        ("add", {"a": 3, "b": 12})
+    ]
+    assert (
+        chat.bind_tools(tools, tool_choice="none").invoke("Use add on 3 and 12.").tool_calls == []
+    )
+    required = chat.bind_tools(tools, tool_choice="required").invoke(asked("hello"))
+    assert calls(required) == [("get_weather", {"city": "Hello!"})]
+    assert required.response_metadata["finish_reason"] == "tool_calls"
+    named = chat.bind_tools(tools, tool_choice="add").invoke(question)
+    assert calls(named) == [("add", {"a": 3, "b": 12})]
+    assert named.response_metadata["finish_reason"] == "stop"  # as with OpenAI
+    assert chat.bind_tools(tools).invoke(asked("hello")).text == ENTRIES["hello"]["answer"]["en"]
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("How is the weather in Berlin today?", [("get_weather", {"city": "Berlin"})]),
+        ("What do you think of tea?", []),
+        ("Call add on 1 and 2, then get_weather for Rome.", [("get_weather", {"city": "Rome"}), ("add", {"a": 1, "b": 2})]),
+    ],
+)  # fmt: skip
+def test_a_question_that_is_not_in_the_book(
+    chat: ChatOpenAI, question: str, expected: list[Any]
+) -> None:
+    assert calls(chat.bind_tools([get_weather, add]).invoke(question)) == expected
+    alone = chat.bind_tools([get_weather, add], parallel_tool_calls=False).invoke(question)
+    assert calls(alone) == expected[:1]
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_what_a_tool_returned_is_said_in_the_language_of_the_question(
+    chat: ChatOpenAI, lang: str
+) -> None:
+    question = {
+        "en": "Use add, please.",
+        "zh": "请用 add 算一下。",
+        "fr": "Employez add pour la somme.",
+    }
+    call = {"name": "add", "args": {"a": 1, "b": 2}, "id": "1"}
+    history = [
+        HumanMessage(question[lang]),
+        AIMessage("", tool_calls=[call]),
+        ToolMessage("3", tool_call_id="1"),
+    ]
+    said = {"en": "add returned: 3", "zh": "add 返回：3", "fr": "add a renvoyé\u00a0: 3"}
+    assert chat.bind_tools([add]).invoke(history).text == said[lang]
+
+
+def test_call_ids_differ_and_are_the_same_each_time(chat: ChatOpenAI) -> None:
+    with_tool = chat.bind_tools([get_weather])
+    first, again = (with_tool.invoke(asked("weather-two")) for _ in range(2))
+    ids = [call["id"] for call in first.tool_calls]
+    assert len(set(ids)) == 2 and all(str(name).startswith("call_") for name in ids)
+    assert [call["id"] for call in again.tool_calls] == ids
+
+
+def test_max_tokens_cuts_the_arguments(chat: ChatOpenAI) -> None:
+    message = chat.bind_tools([get_weather]).invoke(asked("weather"), max_tokens=3)
+    assert message.response_metadata["finish_reason"] == "length"
+    assert [call["args"] for call in message.invalid_tool_calls] == ['{"city']
+
+
+# Formats
+
+
+class Person(BaseModel):
+    """Somebody."""
+
+    name: str
+    age: int = Field(ge=0)
+    email: str | None = None
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+def test_structured_output(chat: ChatOpenAI, method: Any) -> None:
+    found = chat.with_structured_output(Person, method=method).invoke("My friend Ada is 36.")
+    assert found == Person(name="Ada", age=36)
+    found = chat.with_structured_output(Person, method=method).invoke(
+        "Extract: Jean Dupont, 40, jean@example.org"
+    )
+    assert found == Person(name="Jean Dupont", age=40, email="jean@example.org")
+
+
+def test_json_mode(chat: ChatOpenAI) -> None:
+    bound = chat.bind(response_format={"type": "json_object"})
+    assert json.loads(bound.invoke("Hello as json").text) == {"answer": SOURCE["unknown"]["en"]}
+    asked_for = json.loads(bound.invoke("Tell a joke as JSON with 'setup' and 'punchline'.").text)
+    assert list(asked_for) == ["setup", "punchline"]
+    with pytest.raises(openai.BadRequestError, match="must contain the word 'json'"):
+        bound.invoke("Hello")
+
+
+def test_logprobs(chat: ChatOpenAI) -> None:
+    message = chat.bind(logprobs=True, top_logprobs=2).invoke(asked("hello"))
+    content = message.response_metadata["logprobs"]["content"]
+    assert "".join(entry["token"] for entry in content) == message.text
+    assert bytes(content[-1]["bytes"]).decode() == content[-1]["token"]
+    assert [math.exp(entry["logprob"]) for entry in content] == [1.0] * len(content)
+    assert [len(entry["top_logprobs"]) for entry in content] == [1] * len(content)
+    assert chat.invoke(asked("hello")).response_metadata["logprobs"] is None
+
+
+# Refusals
+
+
+TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+CLOSED = {
+    "type": "object",
+    "properties": {"a": {}},
+    "required": ["a"],
+    "additionalProperties": False,
+}
+
+
+def tool(**change: Any) -> list[Any]:
+    return [{"type": "function", "function": {"name": "f", **change}}]
+
+
+def json_schema(schema: Any, **change: Any) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "n", "schema": schema, **change}}
+
+
+@pytest.mark.parametrize(
+    ("body", "param", "code", "message"),
+    [
+        ({"tools": []}, "tools", "empty_array", "1 to 128"),
+        ({"tools": [TOOL] * 129}, "tools", "array_above_max_length", "129"),
+        ({"tools": [{"type": "custom"}]}, "tools[0].type", "invalid_value", "'function'"),
+        ({"tools": tool(name="a b")}, "tools[0].function.name", "invalid_value", "1 to 64"),
+        ({"tools": tool(parameters={})}, "tools[0].function.parameters", "invalid_function_parameters", "function 'f'"),
+        ({"tools": tool(parameters={"type": "object", "properties": {"a": {"type": "x"}}})},
+         "tools[0].function.parameters", "invalid_function_parameters", "function 'f'"),
+        ({"tools": tool(parameters={"type": "object", "properties": {"a": {}}}, strict=True)},
+         "tools[0].function.parameters", "invalid_function_parameters", "additionalProperties"),
+        ({"tools": tool(parameters={**CLOSED, "required": []}, strict=True)},
+         "tools[0].function.parameters", "invalid_function_parameters", "Missing 'a'"),
+        ({"tool_choice": "auto"}, "tool_choice", None, "only allowed when 'tools'"),
+        ({"parallel_tool_calls": True}, "parallel_tool_calls", None, "only allowed when 'tools'"),
+        ({"tools": [TOOL], "tool_choice": "f"}, "tool_choice", "invalid_value", "'none', 'auto', 'required'"),
+        ({"tools": [TOOL], "tool_choice": {"type": "function", "function": {"name": "g"}}},
+         "tool_choice.function.name", "invalid_value", "'f'"),
+        ({"response_format": {"type": "xml"}}, "response_format.type", "invalid_value", "'json_schema'"),
+        ({"response_format": {"type": "json_schema"}}, "response_format.json_schema", "missing_required_parameter", ""),
+        ({"response_format": json_schema({}, name=None)}, "response_format.json_schema.name", "missing_required_parameter", ""),
+        ({"response_format": json_schema({"$ref": "https://example.org/x"})},
+         "response_format.json_schema.schema", "invalid_json_schema", "response_format 'n'"),
+        ({"response_format": json_schema({"type": "object"}, strict=True)},
+         "response_format.json_schema.schema", "invalid_json_schema", "additionalProperties"),
+        ({"response_format": json_schema({"not": {}})},
+         "response_format.json_schema.schema", "invalid_json_schema", "finds no value"),
+        ({"response_format": json_schema({"type": "string", "minLength": 10**7})},
+         "response_format.json_schema.schema", "invalid_json_schema", "no more than 5,000 characters"),
+        ({"response_format": json_schema({"enum": ["x" * 100_000]})},
+         "response_format.json_schema.schema", "invalid_json_schema", "longer than 100,000"),
+    ],
+)  # fmt: skip
+def test_a_refused_format(
+    client: openai.OpenAI, body: dict[str, Any], param: str, code: str | None, message: str
+) -> None:
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.post("/chat/completions", cast_to=object, body={
+            "model": "m", "messages": [{"role": "user", "content": "x"}], **body,
+        })  # fmt: skip
+    assert (refused.value.param, refused.value.code) == (param, code)
+    assert message in refused.value.message
+
+
+# Text completions
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_text_completions_through_langchain(url: str, lang: str) -> None:
+    llm = OpenAI(model="m", max_retries=0)
+    for entry in SOURCE["continuations"]:
+        assert llm.invoke(entry["text"][lang]) == entry["next"][lang]
+        assert "".join(llm.stream(entry["text"][lang])) == entry["next"][lang]
+    result = llm.generate([entry["text"][lang] for entry in SOURCE["continuations"]])
+    assert [one[0].text for one in result.generations] == [
+        entry["next"][lang] for entry in SOURCE["continuations"]
+    ]
+
+
+def test_the_parameters_of_text_completions(client: openai.OpenAI) -> None:
+    prompt = SOURCE["continuations"][0]["text"]["en"]
+    whole = SOURCE["continuations"][0]["next"]["en"]
+    create = client.completions.create
+    short = create(model="m", prompt=prompt, max_tokens=3)
+    assert (short.choices[0].text, short.choices[0].finish_reason) == (" Paris. The", "length")
+    assert create(model="m", prompt=prompt).choices[0].text == "".join(tokens.split(whole)[:16])
+    assert create(model="m", prompt=prompt, stop="Paris").choices[0].text == " "
+    both = create(model="m", prompt=[prompt, "x"], n=2, best_of=2, max_tokens=50, echo=True)
+    assert [choice.index for choice in both.choices] == [0, 1, 2, 3]
+    assert [choice.text for choice in both.choices[::2]] == [
+        prompt + whole,
+        "x" + book.unknown("en"),
+    ]
+    assert both.object == "text_completion" and both.id.startswith("cmpl-")
+    assert both.usage and both.usage.prompt_tokens == tokens.count(prompt) + 1
+    logprobs = create(model="m", prompt=prompt, max_tokens=3, logprobs=1).choices[0].logprobs
+    assert logprobs and logprobs.tokens == [" Paris", ".", " The"]
+    assert (logprobs.token_logprobs, logprobs.text_offset) == ([0.0] * 3, [0, 6, 7])
+    stream = create(
+        model="m", prompt=prompt, max_tokens=50, stream=True, stream_options={"include_usage": True}
+    )
+    chunks = list(stream)
+    assert "".join(choice.text for chunk in chunks for choice in chunk.choices) == whole
+    assert chunks[-2].choices[0].finish_reason == "stop"
+    assert chunks[-1].usage and chunks[-1].usage.completion_tokens == tokens.count(whole)
+
+
+@pytest.mark.parametrize(
+    ("body", "param", "code"),
+    [
+        ({"prompt": None}, "prompt", "missing_required_parameter"),
+        ({"prompt": []}, "prompt", "empty_array"),
+        ({"prompt": [1, 2]}, "prompt[0]", "invalid_type"),
+        ({"best_of": 1, "n": 2}, "best_of", "integer_below_min_value"),
+        ({"suffix": "x"}, "suffix", "unsupported_parameter"),
+        ({"messages": []}, "messages", "unknown_parameter"),
+        ({"logprobs": 6}, "logprobs", "integer_above_max_value"),
+    ],
+)
+def test_a_refused_text_completion(
+    client: openai.OpenAI, body: dict[str, Any], param: str, code: str
+) -> None:
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.post("/completions", cast_to=object, body={"model": "m", "prompt": "x", **body})
+    assert (refused.value.param, refused.value.code) == (param, code)

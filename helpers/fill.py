@@ -86,12 +86,13 @@ def check_strict(schema: Any) -> None:
     The rule of https://platform.openai.com/docs/guides/structured-outputs for `strict`.
     """
     for part in _parts(schema):
-        properties = part.get("properties")
-        if part.get("type") != "object" and not isinstance(properties, dict):
+        properties = _properties(part)
+        if part.get("type") != "object" and not properties:
             continue
         if part.get("additionalProperties") is not False:
             raise SchemaError("'additionalProperties' is required to be supplied and to be false")
-        if left_out := sorted(set(properties or ()) - set(part.get("required", ()))):
+        required = part.get("required") or []
+        if left_out := [name for name in properties if name not in required]:
             raise SchemaError(
                 "'required' is required to be supplied and to be an array including every key in "
                 f"properties. Missing {left_out[0]!r}"
@@ -105,6 +106,11 @@ def _parts(schema: Any) -> Iterator[dict[str, Any]]:
     for part in schema.values() if isinstance(schema, dict) else schema:
         if isinstance(part, (dict, list)):
             yield from _parts(part)
+
+
+def _properties(part: dict[str, Any]) -> dict[str, Any]:
+    properties = part.get("properties")
+    return properties if isinstance(properties, dict) else {}
 
 
 def fill(schema: dict[str, Any], prompt: str) -> Any:
@@ -160,8 +166,7 @@ class _Filler:
         self.steps = 0
         self.strings = _strings_in(self.prompt)
         self.numbers = [float(text) for text in _NUMBER.findall(self.prompt)]
-        parts = [part["properties"] for part in _parts(schema) if "properties" in part]
-        names = [name for properties in parts for name in properties]
+        names = [name for part in _parts(schema) for name in _properties(part)]
         self.order = {name: rank for rank, name in reversed(list(enumerate(names)))}
 
     def values(self, node: CanonicalSchema, depth: int) -> Iterator[Any]:
@@ -297,8 +302,10 @@ class _Filler:
                     array.append(value)
                 if len(array) == max(least, 1):
                     break
-        yield array[:most]
-        yield []
+        if len(array) >= least:
+            yield array[:most]
+        if array and not least:
+            yield []
 
     def objects(self, view: canonical.ObjectView, depth: int) -> Iterator[dict[str, Any]]:
         """Yield objects with the required properties and those that the prompt has a value for."""

@@ -29,7 +29,6 @@ from helpers.protocol import Reply, Request, RequestError
 MODEL = "built-in"
 MAX_BODY = 2**20  # bytes of a request
 MAX_DRAIN = 2**30  # bytes that are read and dropped, so that a client is done sending and listens
-MAX_BUFFER = 2**18  # bytes that tornado keeps of what a client sends ahead
 SEND_BUFFER = 2**16  # bytes that the system keeps for a client that does not read
 HEADER_TIMEOUT = 30.0  # seconds until the head of a request is there
 BODY_TIMEOUT = 30.0  # seconds until its body is there, also one that is dropped
@@ -351,7 +350,7 @@ class Server:
             connection.close()
             return
         connection.setsockopt(SOL_SOCKET, SO_SNDBUF, SEND_BUFFER)
-        self._http.handle_stream(IOStream(connection, max_buffer_size=MAX_BUFFER), address)
+        self._http.handle_stream(IOStream(connection), address)
 
     def _run(self) -> None:
         self._loop.run_until_complete(self._work)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -37,6 +38,7 @@ def running(
 ) -> Iterator[server.Server]:
     """The server as the notebook's own; afterwards it is idle, and nothing was logged of the key."""
     caplog.set_level(logging.DEBUG)
+    before = dict(os.environ)
     monkeypatch.setattr(backend, "_server", started)
     monkeypatch.setattr(backend, "language", "en")
     monkeypatch.setenv("OPENAI_BASE_URL", started.url)
@@ -44,6 +46,8 @@ def running(
     monkeypatch.setenv("LANGSMITH_TRACING_V2", "false")
     yield started
     faults.none().end()
+    os.environ.clear()
+    os.environ.update(before)
     assert eventually_idle(started)
     assert KEY not in caplog.text
     assert not [r for r in caplog.records if r.levelno >= logging.WARNING and r.name != "traitlets"]

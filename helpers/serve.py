@@ -76,8 +76,9 @@ def main(command: str, arguments: list[str]) -> int:
         parser.error("--pace must be 0 or more")
     if not 0 <= options.port < 2**16:
         parser.error("--port must be from 0 to 65535")
-    # From here on, being stopped is the way to end.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Being stopped is the way to end. A shell lets what it starts with & ignore Ctrl-C.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         token = choose_token(options.token, options.host, options.lang)
         pace = options.pace if options.pace is not None else pace_of_course(options.lang)

@@ -190,7 +190,6 @@ class _Completions(_Handler):
                     await self.taken(self.finish(f"data: {data[: len(data) // 2]}\n\n"))
                     return
                 await self.pause(self.fault.seconds)
-                start += self.fault.seconds
             self.write(f"data: {data}\n\n")
             await self.taken(self.flush())
         if self.fault.kind == "cut":
@@ -238,8 +237,9 @@ class _Completions(_Handler):
         """Close the connection without ending the answer, and raise StreamClosedError."""
         self.note(outcome)
         stream = self.detach()
-        if reset and stream.socket is not None:
-            stream.socket.setsockopt(SOL_SOCKET, SO_LINGER, RESET)
+        if reset and not stream.closed():
+            with contextlib.suppress(OSError):  # macOS, where the client has gone just now
+                stream.socket.setsockopt(SOL_SOCKET, SO_LINGER, RESET)
         stream.close()
         raise StreamClosedError
 
@@ -335,6 +335,7 @@ class Server:
 
     async def _listen(self) -> None:
         for listening in self._sockets:
+            listening.setsockopt(SOL_SOCKET, SO_SNDBUF, SEND_BUFFER)  # of its connections, that is
             listening.listen(BACKLOG)
             self._deafen.append(add_accept_handler(listening, self._accept))
 
@@ -349,7 +350,6 @@ class Server:
         if self._http.connections >= 2 * self.max_connections:
             connection.close()
             return
-        connection.setsockopt(SOL_SOCKET, SO_SNDBUF, SEND_BUFFER)
         self._http.handle_stream(IOStream(connection), address)
 
     def _run(self) -> None:

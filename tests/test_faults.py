@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
 import logging
 import os
@@ -133,6 +134,25 @@ def test_an_answer_that_is_cut(way: Way, after: int) -> None:
     assert str(calls) == "1 call: cut"
     expected = {0: "", 5: "1, 2, 3", 1000: ANSWER}[after]
     assert "".join(texts) == ("" if way is invoke else expected)
+
+
+def test_what_goes_over_the_wire(running: server.Server) -> None:
+    body = {"model": "m", "messages": [{"role": "user", "content": COUNT}]}
+
+    def post(**more: Any) -> str:
+        return request(running, "POST", "/v1/chat/completions", body | more)[2]
+
+    whole, streamed = post(), post(stream=True)
+    with faults.reset(), pytest.raises(ConnectionResetError):
+        post()
+    with faults.cut():
+        for more, half in [({}, whole), ({"stream": True}, streamed)]:
+            with pytest.raises(http.client.IncompleteRead) as raised:
+                post(**more)
+            assert half.startswith(raised.value.partial.decode())
+        assert raised.value.expected is None, "chunked"
+    with faults.malformed():
+        assert whole.startswith(post()) and streamed.startswith(post(stream=True).strip())
 
 
 @pytest.mark.parametrize("way", [stream, astream])

@@ -143,14 +143,15 @@ def test_what_goes_over_the_wire(running: server.Server) -> None:
         return request(running, "POST", "/v1/chat/completions", body | more)[2]
 
     whole, streamed = post(), post(stream=True)
-    with faults.reset(), pytest.raises(ConnectionResetError):
+    with faults.reset(), pytest.raises(ConnectionResetError) as reset:
         post()
+    assert not isinstance(reset.value, http.client.RemoteDisconnected), "more than closed"
     with faults.cut():
         for more, half in [({}, whole), ({"stream": True}, streamed)]:
             with pytest.raises(http.client.IncompleteRead) as raised:
                 post(**more)
             assert half.startswith(raised.value.partial.decode())
-        assert raised.value.expected is None, "chunked"
+            assert (raised.value.expected is None) == bool(more), "a stream has no length"
     with faults.malformed():
         assert whole.startswith(post()) and streamed.startswith(post(stream=True).strip())
 

@@ -8,16 +8,16 @@ if TYPE_CHECKING:
     from helpers.exercises import Exercise
 
 
-def start(lang: str | None = None, env_file: str | None = None) -> str:
+def start(lang: str | None = None, env_file: str | None = None, builtin: bool = False) -> str:
     """Choose the chat model that this notebook talks to, say which one, and return its name.
 
     `lang` is the language of the message: "en", "zh" or "fr"; None means the system's.
-    `env_file` is read instead of `.env`.
+    `env_file` is read instead of `.env`. `builtin` takes the built-in model even if there is a key.
     See `helpers.backend.start` for the rules and the errors.
     """
     from helpers.backend import start as start_backend
 
-    return start_backend(lang, env_file)
+    return start_backend(lang, env_file, builtin)
 
 
 def doctor() -> None:

@@ -65,6 +65,14 @@ COMMANDS = {
             "fr": "montrer les exercices réussis (--reset recommence)",
         },
     ),
+    "serve": (
+        "helpers.serve",
+        {
+            "en": "serve the built-in model to a whole room (--help says how)",
+            "zh": "向整个教室提供内置模型（用法见 --help）",
+            "fr": "servir le modèle intégré à toute une salle (--help dit comment)",
+        },
+    ),
     "build": (
         "helpers.builder",
         {

@@ -11,11 +11,15 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
 from helpers.language import LANGUAGES, system_language
+
+if TYPE_CHECKING:
+    from helpers.server import Server
 
 ENV_FILE = Path(__file__).parents[1] / ".env"
 ENV_FILE_VARIABLE = "COURSE_ENV_FILE"  # another file instead of ENV_FILE, for building and testing
@@ -57,6 +61,9 @@ TEXTS = {
         "Start it, or take OPENAI_BASE_URL out to use the built-in model.",
         "models": "The server at {host} does not list its models: {error}. "
         "Name one: OPENAI_MODEL=… in .env.",
+        "asked": "this lesson asks for it",
+        "other": "Only the built-in model fails on demand, and this notebook does not talk to it. "
+        'First run helpers.start("en", builtin=True).',
         "pace": "COURSE_PACE {where} must be a number of tokens per second, 0 or more "
         "(0: as fast as possible).",
     },
@@ -77,6 +84,9 @@ TEXTS = {
         "unreachable": "{host} 上的服务器（{where}的 OPENAI_BASE_URL）没有应答：{error}。"
         "请先启动它，或删掉 OPENAI_BASE_URL 以使用内置模型。",
         "models": "{host} 上的服务器没有给出模型列表：{error}。请在 .env 里写明 OPENAI_MODEL=…。",
+        "asked": "本课需要它",
+        "other": "只有内置模型能按要求出错，而这个笔记本用的不是它。"
+        '请先运行 helpers.start("zh", builtin=True)。',
         "pace": "{where}的 COURSE_PACE 必须是每秒 token 数，大于或等于 0（0 表示尽可能快）。",
     },
     "fr": {
@@ -101,6 +111,9 @@ TEXTS = {
         "Démarrez-le, ou retirez OPENAI_BASE_URL pour utiliser le modèle intégré.",
         "models": "Le serveur {host} ne donne pas la liste de ses modèles\u00a0: {error}. "
         "Nommez-en un\u00a0: OPENAI_MODEL=… dans .env.",
+        "asked": "cette leçon le demande",
+        "other": "Seul le modèle intégré tombe en panne sur demande, et ce notebook ne lui parle pas. "
+        'Lancez d\'abord helpers.start("fr", builtin=True).',
         "pace": "COURSE_PACE {where} doit être un nombre de tokens par seconde, 0 ou plus "
         "(0\u00a0: aussi vite que possible).",
     },
@@ -108,7 +121,7 @@ TEXTS = {
 
 language = "en"  # of the notebook, as its first cell said it
 model = ""  # the name that the last start() returned
-_server = None  # the built-in model, once it runs
+_server: Server | None = None  # the built-in model, once it runs
 # What start() put into the environment, and what stood there before: (ours, the learner's).
 _changed: dict[str, tuple[str | None, str | None]] = {}
 
@@ -167,7 +180,9 @@ def default_env_file() -> Path:
     return Path(os.environ.get(ENV_FILE_VARIABLE) or ENV_FILE)
 
 
-def start(lang: str | None = None, env_file: str | Path | None = None) -> str:
+def start(
+    lang: str | None = None, env_file: str | Path | None = None, builtin: bool = False
+) -> str:
     """Choose the chat model, say in one line which one and why, and return its name.
 
     With OPENAI_BASE_URL it is that server; else with OPENAI_API_KEY it is OpenAI; else the
@@ -176,7 +191,8 @@ def start(lang: str | None = None, env_file: str | Path | None = None) -> str:
     `.env` takes effect, and the built-in model runs once.
 
     `lang` is the language of messages, "en", "zh" or "fr"; None means the system's. `env_file` is
-    read instead of `.env`. Raises ValueError for another language, FileNotFoundError for an
+    read instead of `.env`. `builtin` takes the built-in model in any case, for a lesson that needs
+    it. Raises ValueError for another language, FileNotFoundError for an
     `env_file` that does not exist, and BackendError, with what to do, for a `.env`
     that cannot be read, a base URL that is none, and a server that does not answer.
     """
@@ -189,17 +205,17 @@ def start(lang: str | None = None, env_file: str | Path | None = None) -> str:
         raise FileNotFoundError(f"There is no file {env_file}")
     settings = Settings(os.environ, Path(env_file or default_env_file()), texts)
     key = settings.value("OPENAI_API_KEY")
-    if key == PLACEHOLDER:
+    if builtin or key == PLACEHOLDER:
         key = ""
     base = "OPENAI_BASE_URL" if settings.value("OPENAI_BASE_URL") else "OPENAI_API_BASE"
-    if settings.value(base):
+    if settings.value(base) and not builtin:
         model, line = _use_compatible(settings, base, key, texts)
     elif key:
         _put(OPENAI_API_KEY=key, OPENAI_BASE_URL=None, OPENAI_API_BASE=None)
         model = settings.value("OPENAI_MODEL") or OPENAI_DEFAULT_MODEL
         line = texts["openai"].format(model=model, where=settings.where("OPENAI_API_KEY"))
     else:
-        model, line = _use_builtin(settings, texts)
+        model, line = _use_builtin(settings, texts, builtin)
     notes = [line]
     if key and key != settings.raw("OPENAI_API_KEY"):
         notes.append(texts["spaces"].format(where=settings.where("OPENAI_API_KEY")))
@@ -209,21 +225,35 @@ def start(lang: str | None = None, env_file: str | Path | None = None) -> str:
     return model
 
 
-def _use_builtin(settings: Settings, texts: Mapping[str, str]) -> tuple[str, str]:
+def builtin_server() -> Server:
+    """Return the built-in model; raise BackendError where this notebook talks to another."""
+    if _server is None or os.environ.get("OPENAI_BASE_URL") != _server.url:
+        raise BackendError(TEXTS[language]["other"])
+    return _server
+
+
+def find_pace(settings: Settings, texts: Mapping[str, str]) -> float:
+    """Return how many tokens per second the built-in model writes; raise BackendError."""
+    try:
+        pace = float(settings.value("COURSE_PACE") or DEFAULT_PACE)
+        if not 0 <= pace < float("inf"):
+            raise ValueError
+    except ValueError:
+        raise BackendError(texts["pace"].format(where=settings.where("COURSE_PACE"))) from None
+    return pace
+
+
+def _use_builtin(settings: Settings, texts: Mapping[str, str], asked: bool) -> tuple[str, str]:
     """Start the built-in model unless it runs, and point the client at it."""
     global _server
     from helpers.server import MODEL, serve
 
-    pace = settings.value("COURSE_PACE") or str(DEFAULT_PACE)
-    try:
-        tokens_per_second = float(pace)
-        if not 0 <= tokens_per_second < float("inf"):
-            raise ValueError
-    except ValueError:
-        raise BackendError(texts["pace"].format(where=settings.where("COURSE_PACE"))) from None
+    pace = find_pace(settings, texts)
     if _server is None:
-        _server = serve(tokens_per_second)
-    _server.pace = tokens_per_second
+        _server = serve(pace)
+    _server.pace = pace
+    if _server.calls is not None:
+        _server.calls.end()
     _put(
         OPENAI_API_KEY="built-in-model-needs-no-key",
         OPENAI_BASE_URL=_server.url,
@@ -231,7 +261,9 @@ def _use_builtin(settings: Settings, texts: Mapping[str, str]) -> tuple[str, str
     )
     _keep_off_proxies()
     where = settings.where("OPENAI_API_KEY")
-    if "OPENAI_API_KEY" not in settings:
+    if asked:
+        why = texts["asked"]
+    elif "OPENAI_API_KEY" not in settings:
         why = texts["none"]
     elif settings.value("OPENAI_API_KEY"):
         why = texts["placeholder"].format(where=where)

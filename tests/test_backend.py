@@ -229,6 +229,32 @@ def test_tracing_needs_a_wish_and_a_key(
     assert CANARY not in printed
 
 
+@pytest.mark.parametrize(
+    ("lang", "why"),
+    [
+        ("en", "because this lesson asks for it."),
+        ("zh", "因为本课需要它。"),
+        ("fr", "car cette leçon le demande."),
+    ],
+)
+def test_a_lesson_may_ask_for_the_built_in_model(
+    env_file: Path, capsys: pytest.CaptureFixture[str], lang: str, why: str
+) -> None:
+    env_file.write_text(
+        f"OPENAI_API_KEY=' {CANARY}'\nOPENAI_BASE_URL=http://127.0.0.1:9/v1\n", "utf-8"
+    )
+    assert start(lang, builtin=True) == "built-in"
+    assert os.environ["OPENAI_API_KEY"] != CANARY
+    [line] = capsys.readouterr().out.splitlines()
+    assert line.endswith(why)
+    env_file.write_text(f"OPENAI_API_KEY={CANARY}\n", "utf-8")
+    assert start(lang, builtin=True) == "built-in"
+    assert start(lang) == backend.OPENAI_DEFAULT_MODEL
+    assert os.environ["OPENAI_API_KEY"] == CANARY
+    with pytest.raises(BackendError):
+        backend.builtin_server()
+
+
 def test_a_proxy_for_openai_is_left_alone_and_loopback_kept_off_it(env_file: Path) -> None:
     env_file.write_text(f"OPENAI_API_KEY={CANARY}\n", "utf-8")
     start("en")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import json
 import logging
@@ -30,6 +31,7 @@ ENTRIES: dict[str, Any] = {
 }
 KEY = "sk-canary-5f1c9a2e"
 COUNT = "Count from 1 to 10."
+HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: "
 STORY = "Tell me the story of the parrot, in five sentences."
 
 
@@ -268,7 +270,9 @@ def test_models(client: openai.OpenAI, running: server.Server) -> None:
     assert client.models.retrieve(server.MODEL).owned_by == "course"
     with pytest.raises(openai.NotFoundError, match="'gpt-9' does not exist; 'built-in' does"):
         client.models.retrieve("gpt-9")
-    assert request(running, "HEAD", "/v1/models")[0] == 405
+    status, headers, text = request(running, "HEAD", "/v1/models")
+    assert (status, text) == (200, "")
+    assert int(headers["Content-Length"]) > 0
 
 
 def test_the_clients_raise_their_own_errors(client: openai.OpenAI, chat: ChatOpenAI) -> None:
@@ -514,6 +518,25 @@ def test_a_refused_call(
     assert KEY not in text
 
 
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/v1/chat/completions", "POST, OPTIONS"),
+        ("/v1/models", "GET, HEAD, OPTIONS"),
+        ("/v1/models/built-in", "GET, HEAD, OPTIONS"),
+    ],
+)
+def test_the_methods_of_an_address(running: server.Server, path: str, methods: str) -> None:
+    for method in ("DELETE", "PATCH", "PUT", "TRACE"):
+        status, headers, _ = request(running, method, path)
+        assert (status, headers["Allow"]) == (405, methods)
+    status, headers, text = request(running, "OPTIONS", path)
+    assert (status, headers["Allow"], text) == (204, methods, "")
+    assert request(running, "OPTIONS", "/v1/nowhere")[0] == 404
+    status, _, text = request(running, "HEAD", path)
+    assert (status, text) == (200 if "HEAD" in methods else 405, "")
+
+
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/nowhere"])
 def test_too_large_a_body_is_told_so(running: server.Server, path: str) -> None:
     status, _, text = request(running, "POST", path, b" " * (30 * 2**20))
@@ -702,3 +725,55 @@ def test_close_ends_what_is_under_way_and_frees_the_port() -> None:
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(address)
     assert not started._thread.is_alive()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[server.Server]:
+    """A server that waits 0.3 s for a client."""
+    for name in ("HEADER_TIMEOUT", "BODY_TIMEOUT", "WRITE_TIMEOUT"):
+        monkeypatch.setattr(server, name, 0.3)
+    started = server.serve(pace=0)
+    yield started
+    started.close()
+
+
+@pytest.mark.parametrize("text", [b"", b"POST ", HEAD + b"9\r\n\r\n{", HEAD + b"99999999\r\n\r\n{"])
+def test_a_client_that_does_not_go_on_sending_is_cut_off(
+    impatient: server.Server, text: bytes
+) -> None:
+    host, port = impatient.url.split("/")[2].split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        connection.sendall(text)
+        start = time.perf_counter()
+        assert connection.recv(1) == b""
+        assert 0.1 < time.perf_counter() - start < 1
+    assert eventually_idle(impatient)
+
+
+def test_a_body_sent_byte_by_byte_is_cut_off(impatient: server.Server) -> None:
+    host, port = impatient.url.split("/")[2].split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        connection.sendall(HEAD + b"99999999\r\n\r\n")
+        start = time.perf_counter()
+        with pytest.raises(ConnectionError):
+            while time.perf_counter() - start < 5:
+                connection.sendall(bytes(2))
+                time.sleep(0.02)
+    assert eventually_idle(impatient)
+
+
+@pytest.mark.parametrize(("patience", "whole"), [(5, True), (0.2, False)])
+def test_close_with_patience_lets_answers_finish(patience: float, whole: bool) -> None:
+    started = server.serve(pace=40)
+    with openai.OpenAI(base_url=started.url, api_key=KEY, max_retries=0) as client:
+        messages: Any = [{"role": "user", "content": COUNT}]
+        stream = client.chat.completions.create(model="m", messages=messages, stream=True)
+        texts = [next(stream).choices[0].delta.content or ""]
+        closing = threading.Thread(target=started.close, args=(patience,))
+        start = time.perf_counter()
+        closing.start()
+        with contextlib.suppress(openai.APIConnectionError):
+            texts += [chunk.choices[0].delta.content or "" for chunk in stream]
+        closing.join()
+    assert ("".join(texts) == answered("count")) == whole
+    assert time.perf_counter() - start < 2

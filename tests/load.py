@@ -148,18 +148,15 @@ async def at_once(port: int, several: Sequence[Case]) -> list[Answer]:
     return await asyncio.gather(*asked)
 
 
-async def one_after_another(port: int, several: Iterator[Case]) -> list[str]:
-    """Ask all cases, AT_A_TIME at a time, and return what is wrong with the answers."""
+async def one_after_another(port: int, several: Sequence[Case]) -> list[Answer]:
+    """Ask all cases, AT_A_TIME at a time."""
+    left = iter(several)
 
-    async def work() -> list[str]:
-        found = []
-        for case in several:
-            answer = await ask(case, *await asyncio.open_connection("127.0.0.1", port))
-            found += problems(answer)
-        return found
+    async def work() -> list[Answer]:
+        return [await ask(case, *await asyncio.open_connection("127.0.0.1", port)) for case in left]
 
-    workers = await asyncio.gather(*(work() for _ in range(AT_A_TIME)))
-    return [problem for found in workers for problem in found]
+    answers = await asyncio.gather(*(work() for _ in range(AT_A_TIME)))
+    return [answer for own in answers for answer in own]
 
 
 class _Received:
@@ -272,33 +269,65 @@ def memory(pid: int) -> float:
     return float(psutil.Process(pid).memory_info().rss) / 2**20
 
 
-def measure(port: int, pid: int, plain: bool, rounds: int = 1, calls: int = CALLS) -> Figures:
-    """Put a server under the whole load."""
-    endless = cases("call", plain, short=True)
-    wrong = asyncio.run(one_after_another(port, islice(endless, WARM_UP)))
-    before = memory(pid)
-    start = time.perf_counter()
-    wrong += asyncio.run(one_after_another(port, islice(endless, calls)))
-    taken = time.perf_counter() - start
-    growth = memory(pid) - before
-
+def measure(servers: Sequence[tuple[int, int]], plain: bool, rounds: int) -> list[Figures]:
+    """Put the whole load on servers in turn, so that none has the machine's better minutes."""
+    calls = cases("call", plain, short=True)
     streams = cases("stream", plain)
-    first: list[float] = []
-    rates: list[float] = []
+    runs = [Run(*where) for where in servers]
+    for run in runs:
+        run.call(list(islice(calls, WARM_UP)))
+        run.stream(list(islice(streams, STREAMS)))
+        run.start()
     for _ in range(rounds):
-        answers = asyncio.run(at_once(port, list(islice(streams, STREAMS))))
-        wrong += [problem for answer in answers for problem in problems(answer)]
-        first += [answer.first for answer in answers]
-        written = sum(tokens.count(a.case.text) * a.case.choices for a in answers)
-        rates.append(written / max(answer.end for answer in answers))
-    return Figures(
-        first=statistics.median(first),
-        first_p95=statistics.quantiles(first, n=20)[-1],
-        tokens=statistics.median(rates),
-        calls=calls / taken,
-        growth=growth,
-        wrong=wrong,
-    )
+        for run in runs:
+            run.call(list(islice(calls, CALLS // rounds)))
+            run.stream(list(islice(streams, STREAMS)))
+    return [run.figures() for run in runs]
+
+
+class Run:
+    """The load on one server, and what is measured meanwhile."""
+
+    def __init__(self, port: int, pid: int) -> None:
+        self.port = port
+        self.pid = pid
+        self.wrong: list[str] = []
+        self.start()
+
+    def start(self) -> None:
+        """Measure from here on."""
+        self.before = memory(self.pid)
+        self.call_rates: list[float] = []
+        self.token_rates: list[float] = []
+        self.first: list[float] = []
+
+    def call(self, several: Sequence[Case]) -> None:
+        start = time.perf_counter()
+        answers = asyncio.run(one_after_another(self.port, several))
+        self.call_rates.append(len(several) / (time.perf_counter() - start))
+        self.check(answers, several)
+
+    def stream(self, several: Sequence[Case]) -> None:
+        answers = asyncio.run(at_once(self.port, several))
+        self.check(answers, several)
+        self.first += [answer.first for answer in answers]
+        written = sum(tokens.count(case.text) * case.choices for case in several)
+        self.token_rates.append(written / max(answer.end for answer in answers))
+
+    def check(self, answers: Sequence[Answer], several: Sequence[Case]) -> None:
+        self.wrong += [problem for answer in answers for problem in problems(answer)]
+        if len(answers) != len(several):
+            self.wrong.append(f"{len(several) - len(answers)} answers are missing")
+
+    def figures(self) -> Figures:
+        return Figures(
+            first=statistics.median(self.first),
+            first_p95=statistics.quantiles(self.first, n=20)[-1],
+            tokens=statistics.median(self.token_rates),
+            calls=statistics.median(self.call_rates),
+            growth=memory(self.pid) - self.before,
+            wrong=self.wrong,
+        )
 
 
 def rows(figures: Figures) -> dict[str, float]:
@@ -339,7 +368,7 @@ def main(argv: Sequence[str]) -> int:
     )
     options = parser.parse_args(argv)
     with built_in() as where:
-        own = measure(*where, plain=False, rounds=options.rounds)
+        [own] = measure([where], plain=False, rounds=options.rounds)
     print(f"The built-in model, {STREAMS} streams at once, n and max_tokens varied:")
     for name, value in rows(own).items():
         print(f"{name:34}{value:12,.1f}")
@@ -347,10 +376,8 @@ def main(argv: Sequence[str]) -> int:
     if own.growth > MOST_GROWTH:
         failed.append(f"the memory grows by more than {MOST_GROWTH} MB")
     if options.rival:
-        with built_in() as where:
-            own = measure(*where, plain=True, rounds=options.rounds)
-        with rival() as where:
-            other = measure(*where, plain=True, rounds=options.rounds)
+        with built_in() as ours, rival() as theirs:
+            own, other = measure([ours, theirs], plain=True, rounds=options.rounds)
         failed += own.wrong[:10] + compare(own, other)
     print("\n".join(["", *failed]) if failed else "\nNothing is lost, mixed up or too slow.")
     return 1 if failed else 0

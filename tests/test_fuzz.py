@@ -22,7 +22,7 @@ from typing import Any, Literal, NamedTuple, Union
 
 import pytest
 import typing_extensions
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from openai.types import Completion
@@ -409,6 +409,7 @@ def check(answer: Answer, path: str, body: dict[str, Any]) -> None:
 
 @fuzz(400)
 @given(BODIES[CHAT])
+@example({"model": "\ud800", "messages": [MESSAGE]})  # came back as JSON that not all can read
 def test_chat_as_published(target: Target, body: dict[str, Any]) -> None:
     check(target.post(CHAT, json.dumps(body).encode()), CHAT, body)
 
@@ -485,7 +486,7 @@ def test_calls(
     answer = target.send(head + body, method)
     if method == "HEAD":
         assert answer.text == ""
-    elif answer.status not in (200, 304):
+    elif answer.status not in (200, 204, 304):
         error_of(answer)
 
 

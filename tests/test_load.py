@@ -11,8 +11,8 @@ from tests import load
 def test_the_built_in_model_under_load() -> None:
     """One test, so that one process of pytest's puts the load on. What it says of speed is loose,
     because the machine has other things to do meanwhile."""
-    with load.built_in() as (port, pid):
-        figures = load.measure(port, pid, plain=False)
+    with load.built_in() as where:
+        [figures] = load.measure([where], plain=False, rounds=1)
     assert figures.wrong == []
     assert figures.growth < load.MOST_GROWTH
     assert 0 < figures.first <= figures.first_p95 < 5

@@ -214,7 +214,7 @@ def of(hint: Any) -> SearchStrategy[Any]:
     if origin is dict:
         return st.dictionaries(NAMES, of(arguments[1]), max_size=2)
     if origin in (list, collections.abc.Iterable, collections.abc.Sequence):
-        return st.lists(of(arguments[0]), max_size=2)
+        return st.lists(of(arguments[0]), max_size=6 if arguments[0] is str else 2)
     simple = {
         str: TEXTS | st.text(max_size=5),
         int: st.integers(-1, 20) | st.integers(),
@@ -246,6 +246,10 @@ def typed_dict(hint: Any) -> SearchStrategy[Any]:
 
 
 BODIES = {path: of(params) for path, params in PUBLISHED.items()}
+VALUES = {
+    path: {name: of(hint) for name, hint in typing_extensions.get_type_hints(params).items()}
+    for path, params in PUBLISHED.items()
+}
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -272,7 +276,7 @@ def nearly_valid(draw: st.DrawFn, path: str) -> dict[str, Any]:
             parent = parent[step]
         deed = draw(st.sampled_from(["replace", "retype", "delete", "add"]))
         if deed == "replace":
-            parent[key] = draw(JSON)
+            parent[key] = draw(JSON if way else VALUES[path].get(key, JSON) | JSON)
         elif deed == "retype":
             wrapped = [[parent[key]], {"value": parent[key]}, json.dumps(parent[key]), None]
             parent[key] = draw(st.sampled_from(wrapped))

@@ -41,13 +41,27 @@ class RequestError(Exception):
 def load(body: bytes) -> dict[str, Any]:
     """Return the JSON object that `body` holds; raise RequestError where it holds none."""
     try:
-        data = json.loads(body, parse_constant=_refuse_constant, parse_float=_finite)
+        text = body.decode()
+        data = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise RequestError(f"The body of the request is not valid JSON: {error}") from error
     if not isinstance(data, dict):
         kind = _JSON_TYPES[type(data)]
         raise RequestError(f"The body of the request must be a JSON object, but it is {kind}.")
+    if "\\ud" in text.lower():
+        _refuse_half_characters(data)
     return data
+
+
+def _refuse_half_characters(data: dict[str, Any]) -> None:
+    """Refuse half of a surrogate pair, which no answer could repeat."""
+    for name, value in data.items():
+        try:
+            json.dumps({name: value}, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            short = name[:80].encode(errors="replace").decode()
+            message = f"Invalid '{short}': it holds half of a surrogate pair."
+            raise RequestError(message, short, "invalid_value") from None
 
 
 def _refuse_constant(name: str) -> None:

@@ -88,7 +88,7 @@ const scenarios = {
     return { text: message.content };
   },
   async legacy() {
-    const body = { model: "m", prompt: count, max_tokens: 100 };
+    const body = { model: "m", prompt: "The capital of France is", max_tokens: 100 };
     const whole = await client.completions.create(body);
     const chunks = await pieces(client.completions.create({ ...body, stream: true }));
     return {

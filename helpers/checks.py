@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import tempfile
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from langchain_core.exceptions import ModelAuthenticationError, ModelError, ModelRateLimitError
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import (
     AIMessage,
@@ -23,7 +25,7 @@ from langchain_core.prompt_values import PromptValue
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_openai import ChatOpenAI
 
-from helpers import backend
+from helpers import backend, faults
 from helpers.exercises import CHECKS, Check, WrongAnswer, captured
 from helpers.server import MODEL as BUILT_IN
 
@@ -237,6 +239,68 @@ def sentence(function: Any) -> None:
 
 
 choice("04-stream/pieces", right="a", wrong="bc")
+
+
+@check("11-when-things-go-wrong/patient", "steadfast")
+def patient(model: Any) -> None:
+    wrong_unless(callable(getattr(model, "invoke", None)), "type", got=type(model).__name__)
+    with faults.rate_limit(retry_after=0.01, times=4) as calls:
+        try:
+            model.invoke("Hello!")
+        except ModelRateLimitError:
+            raise WrongAnswer("few", calls=calls) from None
+    with faults.wrong_key(times=2) as calls:
+        with contextlib.suppress(ModelError):
+            model.invoke("Hello!")
+        wrong_unless(len(calls) == 1, "eager", calls=calls)
+
+
+@check("11-when-things-go-wrong/ask", "ask")
+def ask_in_a_storm(function: Any) -> None:
+    model = ChatOpenAI(model=BUILT_IN, max_retries=0, timeout=1)
+    expected = answer_of("Hello!")
+    got = function(model, "Hello!")
+    wrong_unless(got is not None, "none")
+    wrong_unless(not isinstance(got, BaseMessage), "message")
+    wrong_unless(got == expected, "text", got=got, expected=expected)
+    failures: dict[str, Callable[[], faults.Calls]] = {
+        "rate_limit()": faults.rate_limit,
+        "server_error()": faults.server_error,
+        "refused()": faults.refused,
+        "slow(seconds=10)": lambda: faults.slow(10),
+    }
+    for fault, provoke in failures.items():
+        with provoke():
+            try:
+                got = function(model, "Hello!")
+            except ModelError as error:
+                raise WrongAnswer("escaped", fault=fault, error=type(error).__name__) from None
+        wrong_unless(got is None, "something", fault=fault, got=repr(got))
+    with faults.wrong_key(), contextlib.suppress(ModelAuthenticationError):
+        got = function(model, "Hello!")
+        raise WrongAnswer("swallowed", got=got)
+
+
+@check("11-when-things-go-wrong/keep", "keep")
+def keep(function: Any) -> None:
+    model = ChatOpenAI(model=BUILT_IN, max_retries=0)
+    whole = answer_of("Hello!")
+    for fault, expected in ((False, (whole, True)), (True, ("Hello!", False))):
+        with faults.cut(after=2) if fault else faults.none():
+            try:
+                got = function(model.stream("Hello!"))
+            except ModelError as error:
+                raise WrongAnswer("escaped", error=type(error).__name__) from None
+        wrong_unless(got is not None, "none")
+        wrong_unless(isinstance(got, (tuple, list)) and len(got) == 2, "shape", got=got)
+        text, complete = got
+        wrong_unless(isinstance(text, str) and isinstance(complete, bool), "shape", got=got)
+        key = "whole" if expected[1] else "lost"
+        wrong_unless(text == expected[0], key, got=text, expected=expected[0])
+        wrong_unless(complete is expected[1], "flag")
+
+
+choice("11-when-things-go-wrong/count", right="c", wrong="ab")
 
 
 @check("13-parrot-link/small", "small")

@@ -9,8 +9,16 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
-from langchain_core.exceptions import ModelAuthenticationError, ModelError, ModelRateLimitError
+import tenacity
+from langchain_core.exceptions import (
+    ModelAuthenticationError,
+    ModelError,
+    ModelNotFoundError,
+    ModelRateLimitError,
+    ModelTimeoutError,
+)
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import (
     AIMessage,
@@ -241,54 +249,73 @@ def sentence(function: Any) -> None:
 choice("04-stream/pieces", right="a", wrong="bc")
 
 
+def without_waiting() -> Any:
+    """Let `with_retry` try again at once: what is judged is how often, not how patiently."""
+    return mock.patch.object(tenacity.nap, "time", mock.Mock())
+
+
 @check("11-when-things-go-wrong/patient", "steadfast")
 def patient(model: Any) -> None:
     wrong_unless(callable(getattr(model, "invoke", None)), "type", got=type(model).__name__)
-    with faults.rate_limit(retry_after=0.01, times=4) as calls:
+    with without_waiting(), faults.rate_limit(retry_after=0.01, times=4) as calls:
         try:
             model.invoke("Hello!")
         except ModelRateLimitError:
-            raise WrongAnswer("few", calls=calls) from None
-    with faults.wrong_key(times=2) as calls:
+            raise WrongAnswer("once" if len(calls) == 1 else "few", calls=calls) from None
+    with without_waiting(), faults.wrong_key(times=2) as calls:
         with contextlib.suppress(ModelError):
-            model.invoke("Hello!")
+            model.invoke("What is a token?")  # another question: there may be a cache
         wrong_unless(len(calls) == 1, "eager", calls=calls)
 
 
 @check("11-when-things-go-wrong/ask", "ask")
 def ask_in_a_storm(function: Any) -> None:
-    model = ChatOpenAI(model=BUILT_IN, max_retries=0, timeout=1)
-    expected = answer_of("Hello!")
-    got = function(model, "Hello!")
-    wrong_unless(got is not None, "none")
-    wrong_unless(not isinstance(got, BaseMessage), "message")
-    wrong_unless(got == expected, "text", got=got, expected=expected)
-    failures: dict[str, Callable[[], faults.Calls]] = {
+    model = ChatOpenAI(model="another", max_retries=0, timeout=1)
+    for question in ("What is a token?", "Hello!"):
+        with faults.none(model="another") as calls:
+            got, expected = function(model, question), answer_of(question)
+        wrong_unless(
+            len(calls) > 0, "text" if got == question else "model", got=got, expected=expected
+        )
+        wrong_unless(got is not None, "none")
+        wrong_unless(not isinstance(got, BaseMessage), "message")
+        wrong_unless(got == expected, "text", got=got, expected=expected)
+    temporary: dict[str, Callable[[], faults.Calls]] = {
         "rate_limit()": faults.rate_limit,
         "server_error()": faults.server_error,
         "refused()": faults.refused,
         "slow(seconds=10)": lambda: faults.slow(10),
     }
-    for fault, provoke in failures.items():
-        with provoke():
+    for fault, provoke in temporary.items():
+        with without_waiting(), provoke():
             try:
                 got = function(model, "Hello!")
             except ModelError as error:
                 raise WrongAnswer("escaped", fault=fault, error=type(error).__name__) from None
         wrong_unless(got is None, "something", fault=fault, got=repr(got))
-    with faults.wrong_key(), contextlib.suppress(ModelAuthenticationError):
-        got = function(model, "Hello!")
-        raise WrongAnswer("swallowed", got=got)
+    for mistake in (faults.wrong_key, faults.unknown_model):
+        with mistake(), contextlib.suppress(ModelAuthenticationError, ModelNotFoundError):
+            got = function(model, "Hello!")
+            raise WrongAnswer("swallowed", fault=f"{mistake.__name__}()", got=got)
 
 
 @check("11-when-things-go-wrong/keep", "keep")
 def keep(function: Any) -> None:
+    def late() -> Iterator[AIMessageChunk]:
+        yield from chunks("", "A ", "", "grey")
+        raise ModelTimeoutError("Request timed out.")
+
     model = ChatOpenAI(model=BUILT_IN, max_retries=0)
-    whole = answer_of("Hello!")
-    for fault, expected in ((False, (whole, True)), (True, ("Hello!", False))):
-        with faults.cut(after=2) if fault else faults.none():
+    block = AIMessageChunk(content=[{"type": "text", "text": "."}])
+    streams: list[tuple[Iterator[Any], tuple[str, bool]]] = [
+        (iter([*chunks("", "A grey", "", " parrot"), block]), ("A grey parrot.", True)),
+        (model.stream("Hello!"), ("Hello!", False)),
+        (late(), ("A grey", False)),
+    ]
+    for stream, expected in streams:
+        with faults.cut(after=2):
             try:
-                got = function(model.stream("Hello!"))
+                got = function(stream)
             except ModelError as error:
                 raise WrongAnswer("escaped", error=type(error).__name__) from None
         wrong_unless(got is not None, "none")

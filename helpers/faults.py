@@ -54,9 +54,9 @@ TEXTS = {
         "1": "1 appel\u00a0: {outcomes}",
         "many": "{count} appels\u00a0: {outcomes}",
         "comma": ", ",
-        "reset": "réinitialisé",
+        "reset": "rompu",
         "cut": "coupé",
-        "gone": "parti",
+        "gone": "abandonné",
     },
 }
 
@@ -166,7 +166,7 @@ class Calls:
         return len(self._calls)
 
     @property
-    def times(self) -> list[float]:
+    def arrived(self) -> list[float]:
         """When each call arrived, in seconds after the first."""
         return [call.time - self._calls[0].time for call in self._calls]
 

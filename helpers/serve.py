@@ -30,36 +30,36 @@ SERVING = {
     "Your students write into their .env:\n\n    {lines}\n\n"
     "Ctrl-C stops it, once the answers under way are finished.",
     "zh": "内置模型正在 {url} 提供服务。\n请学生在各自的 .env 里写入：\n\n    {lines}\n\n"
-    "按 Ctrl-C 停止；正在写的回答会先写完。",
+    "按 Ctrl-C 停止；没答完的会先答完。",
     "fr": "Le modèle intégré répond à l'adresse {url}.\n"
-    "Vos étudiants écrivent dans leur .env :\n\n    {lines}\n\n"
-    "Ctrl-C l'arrête, une fois terminées les réponses en cours.",
+    "Vos étudiants doivent mettre dans leur .env :\n\n    {lines}\n\n"
+    "Ctrl-C l'arrête, une fois les réponses en cours terminées.",
 }
 STOPPING = {
     "en": "Stopping; the answers under way have {seconds:.0f} seconds.",
-    "zh": "正在停止；正在写的回答还有 {seconds:.0f} 秒。",
-    "fr": "Arrêt ; les réponses en cours ont {seconds:.0f} secondes.",
+    "zh": "正在停止；没答完的还有 {seconds:.0f} 秒。",
+    "fr": "Arrêt en cours : il reste {seconds:.0f} secondes pour finir les réponses commencées.",
 }
 TAKEN = {
     "en": "Port {port} is taken by another program. Choose another one with --port.",
     "zh": "端口 {port} 已被其他程序占用。请用 --port 另选一个。",
-    "fr": "Le port {port} est pris par un autre programme. Choisissez-en un autre avec --port.",
+    "fr": "Le port {port} est déjà utilisé par un autre programme. Choisissez-en un autre avec --port.",
 }
 FORBIDDEN = {
     "en": "This computer does not allow you port {port}. Choose another one, from 1024 on, with --port.",
-    "zh": "这台计算机不允许你使用端口 {port}。请用 --port 另选一个，1024 或以上。",
-    "fr": "Cet ordinateur ne vous permet pas le port {port}. "
+    "zh": "这台电脑不允许使用端口 {port}。请用 --port 另选一个 1024 或以上的端口。",
+    "fr": "Cet ordinateur ne vous autorise pas à utiliser le port {port}. "
     "Choisissez-en un autre, à partir de 1024, avec --port.",
 }
 NO_HOST = {
     "en": "This computer has no address {host}. For the whole network, take --host 0.0.0.0.",
-    "zh": "这台计算机没有地址 {host}。要向整个网络提供服务，请用 --host 0.0.0.0。",
+    "zh": "这台电脑没有地址 {host}。要向整个网络提供服务，请用 --host 0.0.0.0。",
     "fr": "Cet ordinateur n'a pas l'adresse {host}. Pour tout le réseau, prenez --host 0.0.0.0.",
 }
 BAD_TOKEN = {
     "en": "A token is made of ASCII letters, digits and signs, without spaces.",
     "zh": "令牌只能由 ASCII 字母、数字和符号组成，不能有空格。",
-    "fr": "Un jeton se compose de lettres, de chiffres et de signes ASCII, sans espaces.",
+    "fr": "Un jeton d'accès se compose de lettres, de chiffres et de signes ASCII, sans espaces.",
 }
 
 

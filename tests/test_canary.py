@@ -1,0 +1,110 @@
+"""A key in `.env` gets into no output, log, traceback or progress file, whatever fault is on."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell
+
+from helpers import backend, builder, faults, progress, server
+from helpers.faults import Call, Fault
+from tests.test_notebooks import LESSONS
+
+KEY = "sk-canary-3e8d07aa51"
+KINDS = [
+    Fault("none"),
+    Fault("none"),
+    *map(Fault, faults.ERRORS),
+    Fault("rate_limit", retry_after=0.01),
+    Fault("slow", 0.01),
+    Fault("stall", 0.01, 2),
+    Fault("reset"),
+    Fault("cut", after=2),
+    Fault("malformed", after=-1),
+    Fault("wrong_format"),
+]
+# No waiting between two tries, and whatever the client has to say.
+FIRST = """
+import logging
+from openai._base_client import BaseClient
+BaseClient._calculate_retry_timeout = lambda *arguments: 0
+logging.basicConfig(level=0, force=True)
+"""
+LAST = """
+import traceback
+from langchain_openai import ChatOpenAI
+for number in range(15):
+    chat = ChatOpenAI(model="m", max_retries=0)
+    print(repr(chat), chat.model_dump_json(), chat.get_lc_namespace())
+    try:
+        print(repr(chat.invoke("Hello!")), [repr(chunk) for chunk in chat.stream("Hello!")])
+    except Exception:
+        traceback.print_exc()
+"""
+
+
+class EachInTurn:
+    """In place of faults.Calls: the first call meets the first fault, the second the next."""
+
+    def __init__(self) -> None:
+        self.faults = itertools.cycle(KINDS)
+
+    def arrive(self, body: bytes) -> Call:
+        return Call(next(self.faults))
+
+
+@pytest.fixture
+def failing() -> Iterator[server.Server]:
+    started = server.serve(pace=0)
+    started.calls = EachInTurn()  # type: ignore[assignment]
+    yield started
+    started.close()
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["faults", "refused"])
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
+def test_the_key_is_nowhere(
+    lesson: Any,
+    gone: bool,
+    failing: server.Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    env_file = tmp_path / ".env"
+    env_file.write_text(
+        f"OPENAI_API_KEY={KEY}\nOPENAI_BASE_URL={failing.url}\nOPENAI_MODEL=m\n"
+        f"LANGSMITH_API_KEY={KEY}\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv(backend.ENV_FILE_VARIABLE, str(env_file))
+    monkeypatch.setenv(progress.FOLDER_VARIABLE, str(tmp_path / "progress"))
+    monkeypatch.setenv("OPENAI_LOG", "debug")
+    if gone:
+        failing.close()
+    page = nbformat.read(builder.NOTEBOOKS / "en" / f"{lesson.name}.ipynb", as_version=4)
+    for cell in page.cells:
+        cell.pop("outputs", None)
+        if cell.cell_type == "code":
+            cell.outputs = []
+    page.cells = [new_code_cell(FIRST), *page.cells, new_code_cell(LAST)]
+    NotebookClient(
+        page,
+        allow_errors=True,
+        timeout=100,
+        resources={"metadata": {"path": builder.NOTEBOOKS / "en"}},
+    ).execute()
+    outputs = nbformat.writes(page)
+    assert "at 127.0.0.1" in outputs or "this lesson asks for it" in outputs
+    assert "DEBUG:openai" in outputs, "the log is on the page"
+    assert "APIConnectionError" in outputs or "OpenAIConnectionError" in outputs
+    assert KEY not in outputs and KEY[3:] not in outputs
+    assert KEY not in "".join(capfd.readouterr())
+    kept = [path.read_text(encoding="utf-8") for path in (tmp_path / "progress").rglob("*.*")]
+    assert all(KEY not in text for text in kept)

@@ -302,7 +302,7 @@ def ask_in_a_storm(function: Any) -> None:
 @check("11-when-things-go-wrong/keep", "keep")
 def keep(function: Any) -> None:
     def late() -> Iterator[AIMessageChunk]:
-        yield from chunks("", "A ", "", "grey")
+        yield from chunks("", "A", " grey", "")
         raise ModelTimeoutError("Request timed out.")
 
     model = ChatOpenAI(model=BUILT_IN, max_retries=0)

@@ -74,7 +74,6 @@ def test_the_key_is_nowhere(
     gone: bool,
     failing: server.Server,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     env_file = tmp_path / ".env"
@@ -83,9 +82,11 @@ def test_the_key_is_nowhere(
         f"LANGSMITH_API_KEY={KEY}\n",
         encoding="utf-8",
     )
-    monkeypatch.setenv(backend.ENV_FILE_VARIABLE, str(env_file))
-    monkeypatch.setenv(progress.FOLDER_VARIABLE, str(tmp_path / "progress"))
-    monkeypatch.setenv("OPENAI_LOG", "debug")
+    environment = {
+        **backend.without_real_model(),
+        backend.ENV_FILE_VARIABLE: str(env_file),
+        progress.FOLDER_VARIABLE: str(tmp_path / "progress"),
+    }
     if gone:
         failing.close()
     page = nbformat.read(builder.NOTEBOOKS / "en" / f"{lesson.name}.ipynb", as_version=4)
@@ -99,7 +100,7 @@ def test_the_key_is_nowhere(
         allow_errors=True,
         timeout=100,
         resources={"metadata": {"path": builder.NOTEBOOKS / "en"}},
-    ).execute()
+    ).execute(env=environment)
     outputs = nbformat.writes(page)
     assert "at 127.0.0.1" in outputs or "this lesson asks for it" in outputs
     assert "DEBUG:openai" in outputs, "the log is on the page"

@@ -19,7 +19,7 @@ from helpers import exercises, stable
 from helpers.backend import without_real_model
 from helpers.environment import ROOT, write_whole
 from helpers.language import LANGUAGES
-from helpers.source import Lesson, SourceError, lesson_paths, read_lesson, restamp
+from helpers.source import LINKS, Lesson, SourceError, lesson_paths, read_lesson, restamp
 
 NOTEBOOKS = ROOT / "notebooks"
 TEXTS_FILE = exercises.TEXTS_FILE
@@ -74,7 +74,7 @@ def assemble(
             cells.append(nbformat.v4.new_markdown_cell(text, id=cell.id, metadata=metadata))
     links = neighbours(lang, previous, following)
     if links:
-        cells.append(nbformat.v4.new_markdown_cell(links, id="next"))
+        cells.append(nbformat.v4.new_markdown_cell(links, id=LINKS))
     notebook = nbformat.v4.new_notebook(cells=cells)
     stable.stabilize(notebook)
     return notebook

@@ -31,6 +31,7 @@ from langchain_core.messages import (
 )
 from langchain_core.prompt_values import PromptValue
 from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables import RunnableLambda
 from langchain_openai import ChatOpenAI
 
 from helpers import backend, faults
@@ -180,6 +181,63 @@ def save_load(save: Any, load: Any) -> None:
     wrong_unless(len(loaded) == len(messages), "count", got=len(loaded), expected=len(messages))
     wrong_unless(list(loaded) == messages, "lossy")
     wrong_unless(list(again) == messages[:1], "again")
+
+
+@check("03-invoke/brief", "brief")
+def brief(model: Any) -> None:
+    wrong_unless(not isinstance(model, BaseMessage), "message")
+    wrong_unless(callable(getattr(model, "invoke", None)), "type", got=type(model).__name__)
+    answers = [model.invoke(question) for question in ("What is a token?", "What is overfitting?")]
+    lengths = [answer.usage_metadata["output_tokens"] for answer in answers]
+    wrong_unless(max(lengths) <= 8, "long", got=max(lengths))
+    wrong_unless(min(lengths) == 8, "little", got=min(lengths))
+
+
+@check("03-invoke/is-cut", "is_cut")
+def is_cut(function: Any) -> None:
+    for reason in ("length", "stop", "tool_calls"):
+        got = function(AIMessage("x", response_metadata={"finish_reason": reason}))
+        wrong_unless(got is not None, "none")
+        wrong_unless(
+            got is (reason == "length"),
+            "other",
+            reason=reason,
+            expected=reason == "length",
+            got=got,
+        )
+    try:
+        got = function(AIMessage("x"))
+    except KeyError:
+        raise WrongAnswer("missing") from None
+    wrong_unless(got is False, "other", reason=None, expected=False, got=got)
+
+
+@check("03-invoke/say", "say")
+def say(function: Any) -> None:
+    sent: list[list[BaseMessage]] = []
+
+    def echo(messages: Any) -> AIMessage:
+        sent.append([*convert_to_messages([messages] if isinstance(messages, str) else messages)])
+        return AIMessage(f"reply {len(sent)}")
+
+    history: list[Any] = []
+    for turn in (1, 2):
+        got = function(RunnableLambda(echo), history, f"question {turn}")
+        wrong_unless(
+            len(sent) == turn and sent[-1][-1].text == f"question {turn}",
+            "unheard",
+            got=[message.text for message in sent[-1]] if sent else [],
+        )
+        wrong_unless(got is not None, "none")
+        wrong_unless(not isinstance(got, BaseMessage), "message")
+        wrong_unless(got == f"reply {turn}", "other", got=got, expected=f"reply {turn}")
+        strings = [entry for entry in history if isinstance(entry, str)]
+        wrong_unless(not strings, "texts", got=strings)
+    wrong_unless(len(sent[1]) == 3, "forgot", got=len(sent[1]))
+    wrong_unless(len(history) == 4, "forgot", got=len(history) - 1)
+
+
+choice("03-invoke/next-call", right="b", wrong="ac")
 
 
 @check("04-stream/first-token", "first_token")

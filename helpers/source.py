@@ -19,6 +19,7 @@ from helpers.language import LANGUAGES
 
 SOURCE = Path(__file__).parents[1] / "notebooks" / "source"
 MARKED = re.compile(r"^(?P<code>.*?)[ \t]*# @(?P<lang>\w\w)[ \t]*$")
+LINKS = "next"  # the id of the builder's own cell, with the links to the neighbours
 # A solution, with the line before it where that line is the stub (`answer = ...`).
 SOLUTION = re.compile(
     r"^(?P<stub>[^\n]*\.\.\.\n)?(?P<indent>[ \t]*)### BEGIN SOLUTION\n(?P<solution>.*?)"
@@ -161,6 +162,8 @@ def read_lesson(path: Path) -> Lesson:
     for ident, times in Counter(cell.id for cell in cells).items():
         if times > 1:
             problem(ident, "en", f"this id stands {times} times in the lesson")
+        if ident == LINKS:
+            problem(ident, "en", "this id is that of the links which the builder adds at the end")
     seen: set[str] = set()
     for cell in cells:
         if "." in cell.id and cell.id.partition(".")[0] not in seen:

@@ -115,6 +115,7 @@ def test_a_good_source_has_no_problem(tmp_path: Path) -> None:
         ('{"id": "why", "lang": "en"}', '{"lang": "en"}', "number 4", "en", "has no id"),
         (":id: call\n", "", "number 7", "en", "has no id"),
         (":id: exercise", ":id: why", "why", "en", "stands 2 times"),
+        (":id: exercise", ":id: next", "next", "en", "the links which the builder adds"),
         ('\n+++ {"lang": "zh", "of": "WHY"}\n\n## 为什么\n', "\n", "why", "zh", "is missing"),
         ('of": "WHY"}\n\n## 为', 'of": "0badbad0"}\n\n## 为', "why", "zh", "is stale"),
         ('of": "WHY"}\n\n## P', 'of": ""}\n\n## P', "why", "fr", "is stale"),

@@ -13,7 +13,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, Too
 from langchain_openai import ChatOpenAI, OpenAI
 from pydantic import BaseModel, Field
 
-from helpers import book, server, tokens
+from helpers import answers, book, legacy, protocol, server, tokens
 from helpers.language import LANGUAGES
 from tests.test_book import ENTRIES, SOURCE
 
@@ -173,6 +173,122 @@ def test_max_tokens_cuts_the_arguments(chat: ChatOpenAI) -> None:
     assert [call["args"] for call in message.invalid_tool_calls] == ['{"city']
 
 
+def test_usage_and_ids_of_calls_in_several_choices(client: openai.OpenAI) -> None:
+    body: Any = {
+        "model": "m",
+        "messages": [{"role": "user", "content": asked("weather-two")}],
+        "tools": [{"type": "function", "function": {"name": "get_weather"}}],
+        "n": 2,
+    }
+    whole = client.chat.completions.create(**body)
+    assert [choice.message.content for choice in whole.choices] == [None, None]
+    assert [len(choice.message.tool_calls or ()) for choice in whole.choices] == [2, 2]
+    opening = next(iter(client.chat.completions.create(**body, stream=True)))
+    assert opening.choices[0].delta.content is None
+    other = client.chat.completions.create(**{**body, "model": "n"})
+    assert whole.choices[0].message.tool_calls and other.choices[0].message.tool_calls
+    assert whole.choices[0].message.tool_calls[0].id != other.choices[0].message.tool_calls[0].id
+
+
+def request(question: str, *tools: Any, history: Any = (), **change: Any) -> protocol.Request:
+    messages = [{"role": "user", "content": question}, *history]
+    offered = [{"type": "function", "function": tool} for tool in tools]
+    body = {"model": "m", "messages": messages, "tools": offered or None, **change}
+    return protocol.parse(json.dumps(body).encode())
+
+
+def said(asking: protocol.Request) -> Any:
+    """Return the text of the answer, or the calls as pairs of a name and its arguments."""
+    reply = answers.replies(asking)[0]
+    made = [(call.name, "".join(call.arguments)) for call in reply.calls]
+    return made or "".join(reply.tokens)
+
+
+def returned(*results: str, name: str = "get_weather") -> list[Any]:
+    """Return the messages in which a tool is called once for each result."""
+    function = {"name": name, "arguments": "{}"}
+    made = [{"id": text, "type": "function", "function": function} for text in results]
+    given = [{"role": "tool", "tool_call_id": text, "content": text} for text in results]
+    return [{"role": "assistant", "tool_calls": made}, *given]
+
+
+CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+WEATHER = {"name": "get_weather", "parameters": CITY}
+WHOLE_CITY = {**CITY, "properties": {"city": {"type": "integer", "minimum": 7}}}
+
+
+@pytest.mark.parametrize(
+    ("question", "tools", "expected"),
+    [
+        ("Where is my paddle?", [{"name": "add"}], []),  # no word of its own
+        ("Is the tea hot?", [{"name": "f", "description": "Ask for the tea"}], []),
+        ("What does that have?", [{"name": "f", "description": "What does that have"}], []),
+        ("Is tea healthy?", [{"name": "f", "description": "How healthy"}], ["f"]),
+        ("明天北京会下雨吗", [{"name": "f", "description": "查询北京"}], ["f"]),
+        ("a green parrot", [{"name": "gree", "description": "a parrot"}, {"name": "g", "description": "green parrot"}], ["g"]),
+        ("a green parrot", [{"name": "f", "description": "parrot"}, {"name": "g", "description": "green"}], ["f"]),
+    ],
+)  # fmt: skip
+def test_which_tool_fits(question: str, tools: list[Any], expected: list[str]) -> None:
+    found = said(request(question, *tools))
+    assert found == [(name, "{}") for name in expected] or (not expected and isinstance(found, str))
+
+
+@pytest.mark.parametrize(
+    ("asking", "expected"),
+    [
+        (request(asked("weather"), WEATHER), [("get_weather", '{"city":"Paris"}')]),
+        # the book's arguments, unless they are not valid
+        (request(asked("weather"), {**WEATHER, "parameters": WHOLE_CITY}), [("get_weather", '{"city":7}')]),
+        # results are texts, in which nothing is replaced
+        (request(asked("weather-two"), WEATHER, history=returned("{1}", "b")), "Paris: {1}. Rome: b."),
+        (request(asked("weather-two"), WEATHER, history=returned("a")), "Paris: a. Rome: …."),
+        (request("Hm", WEATHER, history=returned("a", "b")), "get_weather returned: a\nget_weather returned: b"),
+        (request("Hm", WEATHER, history=returned("a") + returned("b")), "get_weather returned: a\nget_weather returned: b"),
+        (request(asked("weather"), WEATHER, history=returned("a"), tool_choice="required"),
+         [("get_weather", '{"city":"Paris"}')]),
+        # those of an earlier turn are not said
+        (request("Hm", history=[*returned("a"), {"role": "user", "content": "Hello!"}]), book.find([book.Message("user", "Hello!")]).answer),  # type: ignore[union-attr]
+        # without a question, the language and the words of the last message
+        (protocol.parse(b'{"model": "m", "messages": [{"role": "system", "content": "\\u4f60"}]}'), book.unknown("zh")),
+    ],
+)  # fmt: skip
+def test_what_is_said_or_called(asking: protocol.Request, expected: Any) -> None:
+    assert said(asking) == expected
+
+
+def test_max_tokens_is_for_all_calls_together() -> None:
+    reply = answers.replies(request(asked("weather-two"), WEATHER, max_tokens=9))[0]
+    first = tokens.count('{"city":"Paris"}')
+    assert [len(call.arguments) for call in reply.calls] == [first, 9 - first]
+    assert (reply.finish_reason, reply.length()) == ("length", 9)
+
+
+def test_the_chunks_of_several_calls_are_in_the_order_of_time() -> None:
+    asking = request(asked("weather-two"), WEATHER, n=2)
+    replies = answers.replies(asking)
+    times = [written for written, _ in protocol.chunks(asking, replies)]
+    assert times == sorted(times)
+    assert max(times) == replies[0].length()
+
+
+@pytest.mark.parametrize(
+    "asking",
+    [
+        request(asked("hello"), n=2),
+        request(asked("weather-two"), WEATHER, n=2),
+        request("Hello", n=2, response_format={"type": "json_schema", "json_schema": {"name": "n", "schema": CITY}}),
+    ],
+)  # fmt: skip
+def test_a_misformatted_answer(asking: protocol.Request) -> None:
+    right, wrong = answers.replies(asking)[0], answers.misformatted(asking)
+    assert len(wrong) == 2 and wrong[0] == wrong[1] != right
+    for call in wrong[0].calls:
+        with pytest.raises(json.JSONDecodeError):
+            json.loads("".join(call.arguments))
+    assert "".join(wrong[0].tokens).endswith("".join(right.tokens))
+
+
 # Formats
 
 
@@ -201,6 +317,49 @@ def test_json_mode(chat: ChatOpenAI) -> None:
     assert list(asked_for) == ["setup", "punchline"]
     with pytest.raises(openai.BadRequestError, match="must contain the word 'json'"):
         bound.invoke("Hello")
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        ({"type": "object"}, '{"city":"Paris","country":"France"}'),
+        (CITY, '{"city":"Paris","country":"France"}'),
+        ({**CITY, "additionalProperties": False}, '{"city":"France"}'),  # out of the prompt
+        (WHOLE_CITY, '{"city":7}'),
+        (None, '{"city":"Paris","country":"France"}'),
+    ],
+)
+def test_the_json_of_the_book_where_the_schema_allows_it(schema: Any, expected: str) -> None:
+    inner = {"name": "n" * 63 + "-", "schema": schema}
+    form = {"type": "json_schema", "json_schema": inner}
+    assert said(request(asked("fact"), response_format=form)) == expected
+
+
+def test_json_mode_says_what_a_tool_returned() -> None:
+    asking = request(
+        "In json: 'weather'",
+        history=[*returned("12 °C"), {"role": "assistant", "content": "…"}],
+        response_format={"type": "json_object"},
+    )
+    assert json.loads(said(asking)) == {"weather": "get_weather returned: 12 °C"}
+
+
+@pytest.mark.parametrize("top", [None, 0, 1, 3])
+def test_logprobs_of_each_token(client: openai.OpenAI, top: int | None) -> None:
+    body: Any = {
+        "model": "m",
+        "messages": [{"role": "user", "content": asked("hello", "zh")}],
+        "logprobs": True,
+        "top_logprobs": top,
+    }
+    whole = client.chat.completions.create(**body).choices[0]
+    assert whole.logprobs and whole.logprobs.content
+    for entry in whole.logprobs.content:
+        assert bytes(entry.bytes or ()).decode() == entry.token
+        assert [one.token for one in entry.top_logprobs] == [entry.token] * min(top or 0, 1)
+    chunks = client.chat.completions.create(**body, stream=True)
+    streamed = [chunk.choices[0].logprobs for chunk in chunks]
+    assert [one.content[0] for one in streamed if one and one.content] == whole.logprobs.content
 
 
 def test_logprobs(chat: ChatOpenAI) -> None:
@@ -239,6 +398,10 @@ def json_schema(schema: Any, **change: Any) -> dict[str, Any]:
         ({"tools": []}, "tools", "empty_array", "1 to 128"),
         ({"tools": [TOOL] * 129}, "tools", "array_above_max_length", "129"),
         ({"tools": [{"type": "custom"}]}, "tools[0].type", "invalid_value", "'function'"),
+        ({"tools": tool(name="a" * 65)}, "tools[0].function.name", "invalid_value", "1 to 64"),
+        ({"tools": [TOOL, *tool(name="g", parameters={"type": "object", "required": ["a"], "properties": {"a": False}})],
+          "tool_choice": {"type": "function", "function": {"name": "g"}}},
+         "tools[1].function.parameters", "invalid_json_schema", "finds no value"),
         ({"tools": tool(name="a b")}, "tools[0].function.name", "invalid_value", "1 to 64"),
         ({"tools": tool(parameters={})}, "tools[0].function.parameters", "invalid_function_parameters", "function 'f'"),
         ({"tools": tool(parameters={"type": "object", "properties": {"a": {"type": "x"}}})},
@@ -258,6 +421,8 @@ def json_schema(schema: Any, **change: Any) -> dict[str, Any]:
         ({"response_format": json_schema({"$ref": "https://example.org/x"})},
          "response_format.json_schema.schema", "invalid_json_schema", "response_format 'n'"),
         ({"response_format": json_schema({"type": "object"}, strict=True)},
+         "response_format.json_schema.schema", "invalid_json_schema", "additionalProperties"),
+        ({"response_format": json_schema({**CLOSED, "properties": {"a": {"properties": {"b": {}}}}}, strict=True)},
          "response_format.json_schema.schema", "invalid_json_schema", "additionalProperties"),
         ({"response_format": json_schema({"not": {}})},
          "response_format.json_schema.schema", "invalid_json_schema", "finds no value"),
@@ -321,9 +486,44 @@ def test_the_parameters_of_text_completions(client: openai.OpenAI) -> None:
     assert chunks[-1].usage and chunks[-1].usage.completion_tokens == tokens.count(whole)
 
 
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_text_completion_as_a_stream_and_as_a_whole(n: int) -> None:
+    """Both say the same, also of the places of the tokens."""
+    body = {"model": "m", "prompt": ["One two", "x"], "n": n, "echo": True, "logprobs": 0}
+    options = {"stream": True, "stream_options": {"include_usage": True}}
+    asking = legacy.parse(json.dumps({**body, **options, "max_tokens": 5}).encode())
+    replies = legacy.replies(asking)
+    whole = legacy.completion(asking, replies)
+    chunks = list(legacy.chunks(asking, replies))
+    assert [written for written, _ in chunks][:n] == [1] * n
+    assert [chunk["usage"] for _, chunk in chunks] == [None] * (len(chunks) - 1) + [whole["usage"]]
+    assert whole["usage"]["prompt_tokens"] == 3
+    for expected in whole["choices"]:
+        parts = [
+            c for _, chunk in chunks for c in chunk["choices"] if c["index"] == expected["index"]
+        ]
+        assert "".join(part["text"] for part in parts) == expected["text"]
+        assert parts[-1]["finish_reason"] == expected["finish_reason"] == "length"
+        for name in ("tokens", "text_offset"):
+            joined = [value for part in parts for value in part["logprobs"][name]]
+            assert joined == expected["logprobs"][name]
+        assert expected["logprobs"]["top_logprobs"] is None
+    assert [choice["text"][:2] for choice in whole["choices"]] == ["On"] * n + ["xI"] * n
+    assert whole["choices"][0]["logprobs"]["tokens"][:2] == ["One", " two"]
+
+
+def test_the_limits_of_a_text_completion_are_accepted(client: openai.OpenAI) -> None:
+    found = client.completions.create(model="m", prompt=["x"] * 128, n=1, best_of=16, logprobs=5)
+    assert len(found.choices) == 128
+
+
 @pytest.mark.parametrize(
     ("body", "param", "code"),
     [
+        ({"prompt": ["x"] * 129}, "prompt", "array_above_max_length"),
+        ({"best_of": 17}, "best_of", "integer_above_max_value"),
+        ({"user": 1}, "user", "invalid_type"),
+        ({"logit_bias": []}, "logit_bias", "invalid_type"),
         ({"prompt": None}, "prompt", "missing_required_parameter"),
         ({"prompt": []}, "prompt", "empty_array"),
         ({"prompt": [1, 2]}, "prompt[0]", "invalid_type"),

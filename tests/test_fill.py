@@ -46,6 +46,14 @@ LIST: dict[str, Any] = {
     "$defs": {"L": closed(v=WHOLE, next={"anyOf": [{"$ref": "#/$defs/L"}, {"type": "null"}]})},
 }
 
+# What no finite value is valid under, and references of which each leads into the next one.
+ENDLESS: dict[str, Any] = {"$ref": "#/$defs/E"}
+ENDS = {"$defs": {"E": closed(e=ENDLESS)}}
+CHAIN = {
+    "$ref": "#/$defs/d0",
+    "$defs": {f"d{n}": closed(a={"$ref": f"#/$defs/d{n + 1}"}) for n in range(8)} | {"d8": WHOLE},
+}
+
 
 @pytest.mark.parametrize(
     ("schema", "prompt", "expected"),
@@ -72,6 +80,16 @@ LIST: dict[str, Any] = {
         (array(TEXT), "The capitals of France, Italy and Spain.", ["France", "Italy", "Spain"]),
         (array(WHOLE, maxItems=2), "Take 1, 2 and 3.", [1, 2]),
         (LIST, "Put 1 and then 2 into it.", {"v": 1, "next": {"v": 2, "next": None}}),
+        (LIST, "Nothing.", {"v": 1, "next": None}),
+        (closed(a=WHOLE, o=closed(a=WHOLE)), "Take 1 and 2.", {"a": 1, "o": {"a": 2}}),
+        (closed(unit={"enum": ["celsius", "fahrenheit"]}), "In Fahrenheit, not Celsius", {"unit": "fahrenheit"}),
+        (closed(city=TEXT), "Tell my friend Ada of 'Rome'.", {"city": "Rome"}),
+        (closed(a={"type": ["integer", "string"]}, b=WHOLE), "Take 'x' and 3.", {"a": "x", "b": 3}),
+        (array(WHOLE, minItems=3, uniqueItems=True), "Take 1 and 2.", [1, 2, 3]),
+        ({"type": "array", "prefixItems": [WHOLE, WHOLE], "maxItems": 1}, "Take 1 and 2.", [1]),
+        # what a branch took that came to nothing is there for the next one
+        ({"anyOf": [closed(x=TEXT, y=ENDLESS), closed(z=TEXT)], **ENDS}, "Find 'Rome'.", {"z": "Rome"}),
+        (CHAIN, "3", {"a": {"a": {"a": {"a": {"a": {"a": {"a": {"a": 3}}}}}}}}),
         ({"allOf": [{"required": ["a"], "type": "object"}, {"properties": {"a": {"const": 7}}}]}, "", {"a": 7}),
     ],
 )  # fmt: skip
@@ -93,6 +111,7 @@ def test_what_the_prompt_says(schema: Any, prompt: str, expected: Any) -> None:
         {**TEXT, "pattern": "^[\\u4e00-\\u9fff]{2,4}$"},
         {**TEXT, "pattern": "[^a-z]{3}"},
         {**WHOLE, "multipleOf": 7, "minimum": 15},
+        {**WHOLE, "allOf": [{"multipleOf": 4}, {"multipleOf": 6}], "minimum": 1, "maximum": 13},
         {**WHOLE, "minimum": 10**30},
         {**WHOLE, "maximum": -5},
         {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
@@ -158,7 +177,13 @@ def test_a_very_long_prompt_takes_no_time(prompt: str) -> None:
     start = time.perf_counter()
     found = fill.fill(closed(a=TEXT, b=WHOLE), prompt)
     assert len(found["a"]) <= fill.MAX_PROMPT
+    assert len("".join(fill.quoted(prompt))) <= fill.MAX_PROMPT
     assert time.perf_counter() - start < 1
+
+
+def test_a_number_said_twice_where_each_may_be_there_once() -> None:
+    schema = array(WHOLE, uniqueItems=True)
+    jsonschema.validate(fill.fill(schema, "Take 3 and 3."), schema)
 
 
 def test_each_process_makes_the_same_value() -> None:

@@ -368,8 +368,13 @@ RESULT = {"role": "tool", "content": "", "tool_call_id": "1"}
         [{"role": "user", "content": [
             {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA==", "detail": "low"}},
             {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}},
+            {"type": "image_url", "image_url": {"url": "http://example.org/x.png"}},
             {"type": "file", "file": {"file_data": "AA==", "filename": "a.pdf"}},
+            {"type": "file", "file": {"file_id": "file-1"}},
             {"type": "text", "text": COUNT}]}],
+        [{"role": "assistant", "content": [{"type": "refusal", "refusal": "no"}]},
+         {"role": "assistant", "function_call": F}, {"role": "user", "content": COUNT}],
+        [{"role": "user", "content": COUNT}] * 2048,
     ],
 )  # fmt: skip
 def test_messages_that_are_accepted(running: server.Server, messages: list[Any]) -> None:
@@ -377,10 +382,35 @@ def test_messages_that_are_accepted(running: server.Server, messages: list[Any])
     assert answer["choices"][0]["message"]["content"] == answered("count")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"frequency_penalty": 2, "presence_penalty": -2, "temperature": 2, "top_p": 0},
+        {"frequency_penalty": -2, "presence_penalty": 2, "temperature": 0, "top_p": 1.0},
+        {"seed": -(2**63)},
+        {"seed": 2**63 - 1},
+        {"store": True, "metadata": {}, "service_tier": "auto", "reasoning_effort": "low"},
+        {"logprobs": True, "top_logprobs": 20},
+        {"functions": None, "audio": None},
+        {"n": 16, "stop": ["w", "x", "y", "z"]},
+    ],
+)
+def test_values_at_their_limits_are_accepted(running: server.Server, body: dict[str, Any]) -> None:
+    assert post(running, **body)["choices"][-1]["message"]["content"] == answered("count")
+
+
 def test_usage_counts_the_whole_conversation(running: server.Server) -> None:
-    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": COUNT}]
-    prompt = post(running, messages=messages)["usage"]["prompt_tokens"]
-    assert prompt == tokens.count_messages(["Be brief.", COUNT])
+    messages = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "assistant", "content": [{"type": "refusal", "refusal": "I will not."}]},
+        {"role": "assistant", "tool_calls": CALLS[:1]},
+        {**RESULT, "content": "one two three"},
+        {"role": "user", "content": COUNT},
+    ]
+    usage = post(running, messages=messages, n=2)["usage"]
+    texts = ["Be brief.", "I will not.", "", "one two three", COUNT]
+    assert usage["prompt_tokens"] == tokens.count_messages(texts)
+    assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
 
 
 def test_the_parts_of_a_content_are_one_text(running: server.Server) -> None:
@@ -409,7 +439,7 @@ def text_message(**change: Any) -> list[Any]:
         ({"messages": None}, "messages", "missing_required_parameter", "'messages'"),
         ({"messages": []}, "messages", "empty_array", "but got 0"),
         ({"messages": "x"}, "messages", "invalid_type", "expected array, but got string"),
-        ({"messages": text_message() * 1025}, "messages", "array_above_max_length", "2050"),
+        ({"messages": text_message() * 1024 + text_message()[:1]}, "messages", "array_above_max_length", "2049"),
         ({"messages": ["x"]}, "messages[0]", "invalid_type", "expected object"),
         ({"messages": [None]}, "messages[0]", "missing_required_parameter", "messages[0]"),
         ({"messages": text_message(role="x" * 99)}, "messages[1].role", "invalid_value",
@@ -444,18 +474,32 @@ def text_message(**change: Any) -> list[Any]:
          "messages[1].content[0].file.file_data", "missing_required_parameter", ""),
         ({"messages": text_message(content=[{"type": "text"}])}, "messages[1].content[0].text",
          "missing_required_parameter", ""),
+        ({"messages": text_message(content=[{"type": "image_url", "image_url": {"url": "http://x", "detail": "x"}}])},
+         "messages[1].content[0].image_url.detail", "invalid_value", "'auto', 'low', 'high'"),
+        ({"messages": text_message(content=[{"type": "input_audio", "input_audio": {"format": "wav"}}])},
+         "messages[1].content[0].input_audio.data", "missing_required_parameter", ""),
+        ({"messages": text_message(content=[{"type": "file", "file": {"file_id": "x", "filename": 1}}])},
+         "messages[1].content[0].file.filename", "invalid_type", ""),
+        ({"messages": text_message(content=None, refusal="x")}, "messages[1].content", "missing_required_parameter", ""),
+        ({"messages": [CALL, RESULT, {**RESULT, "tool_call_id": "2"}, CALL]}, "messages[3].tool_calls", None,
+         "No response to: ['1', '2']"),
         ({"messages": text_message(name=1)}, "messages[1].name", "invalid_type", ""),
         ({"temperature": -0.1}, "temperature", "number_below_min_value", "from 0 to 2"),
         ({"temperature": True}, "temperature", "invalid_type", "expected number, but got boolean"),
         ({"top_p": 1.1}, "top_p", "number_above_max_value", "from 0 to 1"),
         ({"seed": 1.5}, "seed", "invalid_type", "expected integer"),
         ({"presence_penalty": 3}, "presence_penalty", "number_above_max_value", "from -2 to 2"),
+        ({"seed": 10**300}, "seed", "integer_above_max_value", "but got 1000"),
+        ({"store": "x"}, "store", "invalid_type", "expected boolean"),
         ({"top_logprobs": 2}, "top_logprobs", None, "only allowed with 'logprobs'"),
+        ({"top_logprobs": 0}, "top_logprobs", None, "only allowed with 'logprobs'"),
         ({"logprobs": True, "top_logprobs": 21}, "top_logprobs", "integer_above_max_value", "from 0 to 20"),
         ({"modalities": ["text", "audio"]}, "modalities", None, "['text']"),
         ({"functions": []}, "functions", "unsupported_parameter", "older spelling of 'tools'"),
         ({"web_search_options": {}}, "web_search_options", "unsupported_parameter", "no access"),
         ({"temprature": 1}, "temprature", "unknown_parameter", "'temprature'"),
+        ({"x" * 99: 1}, "x" * 80, "unknown_parameter", "'xxx"),
+        ({"\ud800" + "x" * 300: 1}, "?" + "x" * 79, "invalid_value", "half of a surrogate pair"),
         ({"n": 0}, "n", "integer_below_min_value", "from 1 to 16"),
         ({"n": 17}, "n", "integer_above_max_value", "17"),
         ({"n": 1.0}, "n", "invalid_type", "expected integer, but got number"),
@@ -466,10 +510,13 @@ def text_message(**change: Any) -> list[Any]:
         ({"stop": ["a"] * 5}, "stop", None, "up to 4"),
         ({"stop": [""]}, "stop", None, "non-empty"),
         ({"stop": ["a", 1]}, "stop[1]", "invalid_type", "expected string"),
+        ({"stop": ["a", None]}, "stop[1]", "missing_required_parameter", ""),
         ({"stream": "yes"}, "stream", "invalid_type", "expected boolean"),
         ({"stream_options": {}}, "stream_options", None, "only allowed with 'stream'"),
         ({"stream": True, "stream_options": 1}, "stream_options", "invalid_type", "object"),
         ({"stream": True, "stream_options": {"include_usage": 1}}, "stream_options.include_usage",
+         "invalid_type", "expected boolean"),
+        ({"stream": True, "stream_options": {"include_obfuscation": 1}}, "stream_options.include_obfuscation",
          "invalid_type", "expected boolean"),
     ],
 )  # fmt: skip
@@ -504,6 +551,7 @@ def test_a_refused_request(
         ("GET", "/models", None, 404, "GET /models"),
         ("POST", "/v1/embeddings", b"{}", 404, "POST /v1/embeddings"),
         ("POST", "/v1/chat/completions", b'{"temperature": 1e999}', 400, "too large a number"),
+        ("POST", "/v1/chat/completions", b'{"user": "\\uD800"}', 400, "half of a surrogate pair"),
     ],
 )
 def test_a_refused_call(

@@ -24,6 +24,8 @@ HERE = {
 }
 
 
+MAX_NAMES = 20  # of the properties that a prompt asks for
+
 # Longer words that say nothing of what a question is about.
 _COMMON = {"does", "from", "have", "that", "this", "tool", "value", "what", "when", "where", "with"}
 _COMMON |= {"avec", "dans", "elle", "pour", "quel", "quelle", "vous"}
@@ -41,8 +43,7 @@ def replies(request: Request) -> list[Reply]:
         for tool, given in _choose(request, entry, asked)
     ]
     if calls:
-        forced = request.tool_choice not in ("auto", "required")
-        return [_call(request, calls, "stop" if forced else "tool_calls")] * request.choices
+        return [_call(request, calls, "stop" if request.tool else "tool_calls")] * request.choices
     text = _words(request, entry) if request.schema is None else _json(request, entry, asked)
     return [written(text, request.stop, request.max_tokens)] * request.choices
 
@@ -63,13 +64,14 @@ def misformatted(request: Request) -> list[Reply]:
 
 
 def written(text: str, stop: Sequence[str], max_tokens: int | None) -> Reply:
-    """Return `text`, written from left to right until max_tokens or a stop string."""
-    whole = tokens.split(text)
+    """Return `text`, written from left to right until max_tokens, MAX_ANSWER or a stop string."""
+    whole = tokens.split(text[: fill.MAX_ANSWER])
     kept = whole[:max_tokens]
     cut = _find_stop("".join(kept), stop)
     if cut is not None:
         return Reply(tokens.split(text[:cut]), "stop")
-    return Reply(kept, "stop" if len(kept) == len(whole) else "length")
+    complete = len(kept) == len(whole) and len(text) <= fill.MAX_ANSWER
+    return Reply(kept, "stop" if complete else "length")
 
 
 def _find_stop(text: str, stops: Sequence[str]) -> int | None:
@@ -108,7 +110,7 @@ def _json(request: Request, entry: Entry | None, asked: str) -> str:
     if entry and entry.json is not None and fill.fits(schema, entry.json):
         return fill.compact(entry.json)
     if schema == {"type": "object"}:  # any object: the one that the prompt describes
-        names = fill.quoted(asked) or ["answer"]
+        names = fill.quoted(asked)[:MAX_NAMES] or ["answer"]
         return fill.compact(dict.fromkeys(names, _words(request, entry)))
     return fill.compact(_fill(schema, asked, "response_format.json_schema.schema"))
 
@@ -121,13 +123,14 @@ def _choose(request: Request, entry: Entry | None, asked: str) -> list[tuple[Too
     offered = {tool.name: tool for tool in request.tools}
     if request.tool_choice == "none":
         return []
-    if request.tool_choice in offered:
-        offered = {request.tool_choice: offered[request.tool_choice]}
+    if request.tool:
+        offered = {request.tool: offered[request.tool]}
     elif request.tool_choice == "auto" and _results(request):
         return []
     calls = entry.calls if entry else []
     scripted: list[Any] = [(offered[name], given) for name, given in calls if name in offered]
-    named = [tool for tool in offered.values() if re.search(rf"\b{tool.name}\b", asked)]
+    words = set(re.findall(r"[A-Za-z0-9_-]+", asked))
+    named = [tool for tool in offered.values() if tool.name in words]
     fitting = named or _fitting(list(offered.values()), asked)[:1]
     if request.tool_choice == "auto" and entry:
         fitting = []  # the book knows better

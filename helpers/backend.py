@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ENV_FILE = Path(__file__).parents[1] / ".env"
 ENV_FILE_VARIABLE = "COURSE_ENV_FILE"  # another file instead of ENV_FILE, for building and testing
 PLACEHOLDER = "put-your-key-here"  # as it stands in .env.example
-OPENAI_DEFAULT_MODEL = "gpt-5-mini"
+OPENAI_DEFAULT_MODEL = "gpt-6-luna"
 DEFAULT_PACE = 40.0  # tokens per second: as fast as one can watch
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 

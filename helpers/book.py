@@ -19,6 +19,8 @@ PATH = Path(__file__).with_name("book.yaml")
 # PyYAML's parser in C is ten times as fast; not every platform's wheel has it.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+MAX_ASKED = 1000  # characters of what the book is asked for
+
 # Short words that a question in one of the languages can hardly do without.
 _FRENCH = set(
     re.findall(
@@ -192,6 +194,11 @@ def _values(entry: dict[str, Any], field: str, kind: type, where: str) -> dict[s
 _course_book = functools.cache(load)
 
 
+def _key(text: str) -> str:
+    """Return what to look up: nothing for a long text, which Unicode's normal form can take minutes for."""
+    return normalise(text) if len(text) <= MAX_ASKED else ""
+
+
 def find(messages: Sequence[Message]) -> Entry | None:
     """Return the entry for the last user message, in the language it was asked in.
 
@@ -201,9 +208,9 @@ def find(messages: Sequence[Message]) -> Entry | None:
     book = _course_book()
     said = [message.text for message in messages if message.role == "user"]
     told = [message.text for message in messages if message.role in ("system", "developer")]
-    question = normalise(said[-1]) if said else ""
-    systems = [*(normalise(text) for text in told[-1:]), None]
-    earlier = [*(normalise(text) for text in reversed(said[:-1])), None]
+    question = _key(said[-1]) if said else ""
+    systems = [*map(_key, told[-1:]), None]
+    earlier = [*map(_key, reversed(said[:-1])), None]
     for system, before in product(systems, earlier):
         if found := book.entries.get((question, system, before)):
             return found
@@ -218,4 +225,4 @@ def unknown(lang: str) -> str:
 def go_on(text: str) -> str:
     """Return how a text goes on."""
     book = _course_book()
-    return book.continuations.get(normalise(text), book.unknown[language_of(text)])
+    return book.continuations.get(_key(text), book.unknown[language_of(text)])

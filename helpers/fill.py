@@ -23,15 +23,17 @@ from jsonschema_rs.canonical import Distinctness
 from rstr import Rstr
 
 MAX_SCHEMA = 100_000  # characters of a schema, written as JSON
+MAX_ALL_OF = 10  # branches, where they are not alone: each multiplies the work
 MAX_STEPS = 5_000  # nodes that are visited for one value
 MAX_PROMPT = 2_000  # characters of a prompt that are read
-MAX_ANSWER = 50_000  # characters of a value, written as JSON
+MAX_ANSWER = 10_000  # characters of a value, written as JSON
 MAX_STRING = 5_000  # characters of a string that is made up
 MAX_ALTERNATIVES = 200  # values that are tried for one node, and items of an array
 MAX_PATTERN = 200  # characters of a regular expression
-MAX_SECONDS = 0.2  # for the texts that are made for one regular expression
+MAX_SECONDS = 0.2  # for all texts that are made for regular expressions
 DEPTHS = (2, 5, 10, 20)  # references that may be followed one inside the other
 
+VALUES = ("const", "default", "enum", "examples")  # what stands there is no schema
 ANYTHING = jsonschema_rs.canonicalize(True)
 # The type that is chosen where several are allowed: null where the prompt holds no value.
 PREFERRED = ("null", "string", "integer", "number", "boolean", "array", "object")
@@ -65,7 +67,7 @@ _NUMBER = re.compile(r"(?<![A-Za-z_\d.])(?:(?<!\w)-)?\d{1,15}(?:\.\d{1,15})?(?![
 _HAN = re.compile("[\u3400-\u9fff]")
 
 
-class SchemaError(ValueError):
+class SchemaError(Exception):
     """The schema is none, or asks for more than this module can make up; the message says what."""
 
 
@@ -73,6 +75,9 @@ def read(schema: dict[str, Any]) -> CanonicalSchema:
     """Return the canonical form of `schema`; raise SchemaError where it is not a JSON schema."""
     if len(json.dumps(schema)) > MAX_SCHEMA:
         raise SchemaError(f"it is longer than {MAX_SCHEMA:,} characters")
+    branches = [part["allOf"] for part in _parts(schema) if isinstance(part.get("allOf"), list)]
+    if sum(map(len, branches)) > max(MAX_ALL_OF, len(branches)):
+        raise SchemaError(f"it has more than {MAX_ALL_OF} branches of 'allOf'")
     try:
         # Offline: no reference is fetched from anywhere.
         return jsonschema_rs.canonicalize(schema, offline=True, validate_formats=True)
@@ -100,10 +105,11 @@ def check_strict(schema: Any) -> None:
 
 
 def _parts(schema: Any) -> Iterator[dict[str, Any]]:
-    """Yield all objects of a schema's JSON, from the outside to the inside."""
+    """Yield the schema and all schemas in it, from the outside to the inside."""
     if isinstance(schema, dict):
         yield schema
-    for part in schema.values() if isinstance(schema, dict) else schema:
+        schema = [part for name, part in schema.items() if name not in VALUES]
+    for part in schema:
         if isinstance(part, (dict, list)):
             yield from _parts(part)
 
@@ -118,8 +124,9 @@ def fill(schema: dict[str, Any], prompt: str) -> Any:
     root = read(schema)
     fits = _validator(root)
     try:
+        deadline = monotonic() + MAX_SECONDS
         for depth in DEPTHS:
-            values = _Filler(root, schema, prompt).values(root, depth)
+            values = _Filler(root, schema, prompt, deadline).values(root, depth)
             for value in islice(filter(fits, values), 1):
                 _limit(len(compact(value)), MAX_ANSWER, "characters")
                 return value
@@ -160,8 +167,9 @@ def _strings_in(prompt: str) -> list[str]:
 class _Filler:
     """The values of one schema: each method yields alternatives lazily, the best one first."""
 
-    def __init__(self, root: CanonicalSchema, schema: Any, prompt: str) -> None:
+    def __init__(self, root: CanonicalSchema, schema: Any, prompt: str, deadline: float) -> None:
         self.root = root
+        self.deadline = deadline
         self.prompt = prompt[:MAX_PROMPT]
         self.steps = 0
         self.strings = _strings_in(self.prompt)
@@ -277,7 +285,7 @@ class _Filler:
                 yield text[:most].ljust(least, ".")
         yield from FORMATS
         for pattern in view.patterns:
-            yield from _matching(pattern)
+            yield from _matching(pattern, self.deadline)
 
     def arrays(self, view: canonical.ArrayView, depth: int) -> Iterator[list[Any]]:
         """Yield an array with all that the prompt has for it, or one item, or as many as it must have."""
@@ -292,8 +300,10 @@ class _Filler:
             for value in islice(self.values(wanted.schema, depth), 1):
                 array += [value] * count
         items = view.items or ANYTHING
-        array += islice(self.said(items, depth), max(0, most - len(array)))
         distinct = view.distinctness == Distinctness.ALL_DISTINCT
+        for value in islice(self.said(items, depth), max(0, most - len(array))):
+            if not (distinct and value in array):
+                array.append(value)
         size = -1
         while size < len(array) < max(least, 1):  # once more, until nothing more comes
             size = len(array)
@@ -366,9 +376,9 @@ def _limit(count: int, most: int, what: str) -> None:
 class _Chance(random.Random):
     """Seeded chance, the same in each process, that runs out after a while."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, deadline: float) -> None:
         super().__init__(0)
-        self.deadline = monotonic() + seconds
+        self.deadline = deadline
 
     def randint(self, a: int, b: int) -> int:
         if monotonic() > self.deadline:
@@ -381,11 +391,11 @@ class _Chance(random.Random):
         return super().choice(sorted(seq) if isinstance(seq[0], str) else seq)
 
 
-def _matching(pattern: str) -> Iterator[str]:
+def _matching(pattern: str, deadline: float) -> Iterator[str]:
     """Yield texts made for a regular expression, none where Python reads it in another way."""
     if len(pattern) > MAX_PATTERN:
         raise SchemaError(f"a pattern of more than {MAX_PATTERN} characters is too large")
-    maker = Rstr(_Chance(MAX_SECONDS))
+    maker = Rstr(_Chance(deadline))
     with contextlib.suppress(re.error, ValueError, LookupError):
         for _ in range(MAX_ALTERNATIVES):
             yield maker.xeger(pattern)

@@ -16,6 +16,7 @@ from helpers.wire import RequestError, get, load, number, parameters, request_id
 
 MAX_PROMPTS = 128
 MAX_LOGPROBS = 5
+MAX_ECHO = 100_000  # characters of all prompts in all choices
 MAX_TOKENS = 16  # unless the request says otherwise, as with OpenAI
 
 REFUSED = {"suffix": "the built-in model cannot fill a gap"}
@@ -66,16 +67,21 @@ def parse(body: bytes) -> Request:
     choices = number(data, "n", "integer", 1, MAX_CHOICES) or 1
     number(data, "best_of", "integer", choices, MAX_CHOICES)
     stream, include_usage = streaming(data)
+    limit = number(data, "max_tokens", "integer", 0)
+    echo = get(data, "echo", "boolean") or False
+    if echo and sum(map(len, prompts)) * choices > MAX_ECHO:
+        message = f"Invalid 'echo': the built-in model repeats up to {MAX_ECHO:,} characters."
+        raise RequestError(message, "echo", "invalid_value")
     return Request(
         id=request_id("cmpl", body),
         model=model,
         prompts=prompts,
         choices=choices,
         stop=stops(data),
-        max_tokens=number(data, "max_tokens", "integer", 1) or MAX_TOKENS,
+        max_tokens=MAX_TOKENS if limit is None else limit,
         stream=stream,
         include_usage=include_usage,
-        echo=get(data, "echo", "boolean") or False,
+        echo=echo,
         logprobs=number(data, "logprobs", "integer", 0, MAX_LOGPROBS),
     )
 

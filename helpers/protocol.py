@@ -119,7 +119,8 @@ class Tool(NamedTuple):
 class Request:
     """A valid request: what to answer, how often, where to stop and in which form.
 
-    `tool_choice` is "none", "auto", "required" or a tool's name. `schema` is what a JSON answer
+    `tool_choice` is "none", "auto" or "required", and `tool` the one that is asked for by name.
+    `schema` is what a JSON answer
     must be valid under; None asks for words. `top_logprobs` is None where none are asked for.
     """
 
@@ -133,6 +134,7 @@ class Request:
     include_usage: bool
     tools: Sequence[Tool] = ()
     tool_choice: str = "none"
+    tool: str = ""
     parallel: bool = True
     schema: dict[str, Any] | None = None
     top_logprobs: int | None = None
@@ -178,6 +180,7 @@ def parse(body: bytes) -> Request:
     if top_logprobs is not None and not logprobs:
         raise RequestError("'top_logprobs' is only allowed with 'logprobs'.", "top_logprobs")
     tools = _tools(data)
+    tool_choice, tool = _tool_choice(data, [tool.name for tool in tools])
     stream, include_usage = streaming(data)
     return Request(
         id=request_id("chatcmpl", body),
@@ -189,7 +192,8 @@ def parse(body: bytes) -> Request:
         stream=stream,
         include_usage=include_usage,
         tools=tools,
-        tool_choice=_tool_choice(data, [tool.name for tool in tools]),
+        tool_choice=tool_choice,
+        tool=tool,
         parallel=get(data, "parallel_tool_calls", "boolean") is not False,
         schema=_schema(data, messages),
         top_logprobs=(top_logprobs or 0) if logprobs else None,
@@ -267,6 +271,9 @@ def _called(data: Any, path: str) -> dict[str, str]:
         place = f"{path}[{index}]"
         call_id = get(call, "id", "string", place, required=True)
         known(get(call, "type", "string", place, required=True), ("function",), f"{place}.type")
+        if call_id in names:
+            message = f"Invalid '{place}.id': another call has the same id."
+            raise RequestError(message, f"{place}.id", "invalid_value")
         function = get(call, "function", "object", place, required=True)
         get(function, "arguments", "string", f"{place}.function", required=True)
         names[call_id] = get(function, "name", "string", f"{place}.function", required=True)
@@ -279,6 +286,7 @@ def _match_tool_results(given: list[Any]) -> dict[int, str]:
     As OpenAI does, refuse a result without its call right before it, and a call without a result.
     """
     called: dict[str, str] = {}
+    caller = 0
     answered: set[str] = set()
     names = {}
     for index, data in enumerate([*given, {"role": "end"}]):
@@ -298,10 +306,10 @@ def _match_tool_results(given: list[Any]) -> dict[int, str]:
             raise RequestError(
                 "An assistant message with 'tool_calls' must be followed by tool messages responding "
                 f"to each 'tool_call_id'. No response to: {reprlib.repr(missing)}.",
-                f"messages[{index - len(answered) - 1}].tool_calls",
+                f"messages[{caller}].tool_calls",
             )
+        caller, answered = index, set()
         called = _called(data, path) if data["role"] == "assistant" else {}
-        answered = set()
     return names
 
 
@@ -358,21 +366,22 @@ def _check_schema(schema: Any, strict: bool | None, what: str, param: str, code:
         raise RequestError(f"{what}: {error}.", param, code) from error
 
 
-def _tool_choice(data: dict[str, Any], names: Sequence[str]) -> str:
+def _tool_choice(data: dict[str, Any], names: Sequence[str]) -> tuple[str, str]:
+    """Return how free the choice is, and the tool that is asked for by name."""
     choice = data.get("tool_choice")
     for name in ("tool_choice", "parallel_tool_calls"):
         if data.get(name) is not None and not names:
             raise RequestError(f"'{name}' is only allowed when 'tools' are specified.", name)
     if choice is None:
-        return "auto" if names else "none"
+        return "auto", ""
     if isinstance(choice, str):
-        return known(choice, ("none", "auto", "required"), "tool_choice")
+        return known(choice, ("none", "auto", "required"), "tool_choice"), ""
     choice = get(data, "tool_choice", "object")
     kind = get(choice, "type", "string", "tool_choice", required=True)
     known(kind, ("function",), "tool_choice.type")
     function = get(choice, "function", "object", "tool_choice", required=True)
     name = get(function, "name", "string", "tool_choice.function", required=True)
-    return known(name, names, "tool_choice.function.name")
+    return "required", known(name, names, "tool_choice.function.name")
 
 
 def _schema(data: dict[str, Any], messages: Sequence[Message]) -> dict[str, Any] | None:
@@ -400,6 +409,9 @@ def _schema(data: dict[str, Any], messages: Sequence[Message]) -> dict[str, Any]
     schema: dict[str, Any] = get(inner, "schema", "object", path) or {}
     strict = get(inner, "strict", "boolean", path)
     what = f"Invalid schema for response_format '{name}'"
+    if strict and schema.get("type") != "object" and "$ref" not in schema:
+        message = f"{what}: schema must be a JSON Schema of 'type: \"object\"'."
+        raise RequestError(message, f"{path}.schema", "invalid_json_schema")
     _check_schema(schema, strict, what, f"{path}.schema", "invalid_json_schema")
     return schema
 
@@ -445,6 +457,7 @@ def _logprobs(request: Request, texts: Sequence[str]) -> dict[str, Any] | None:
 def completion(request: Request, replies: Sequence[Reply]) -> dict[str, Any]:
     """Return the answer to a request without `stream`."""
     choices = []
+    logprobs = _logprobs(request, replies[0].tokens)  # the answers are alike
     for index, reply in enumerate(replies):
         text = "".join(reply.tokens)
         message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
@@ -455,7 +468,7 @@ def completion(request: Request, replies: Sequence[Reply]) -> dict[str, Any]:
             {
                 "index": index,
                 "message": message,
-                "logprobs": _logprobs(request, reply.tokens),
+                "logprobs": logprobs,
                 "finish_reason": reply.finish_reason,
             }
         )

@@ -13,7 +13,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, Too
 from langchain_openai import ChatOpenAI, OpenAI
 from pydantic import BaseModel, Field
 
-from helpers import answers, book, legacy, protocol, server, tokens
+from helpers import answers, book, fill, legacy, protocol, server, tokens
 from helpers.language import LANGUAGES
 from tests.test_book import ENTRIES, SOURCE
 
@@ -289,6 +289,42 @@ def test_a_misformatted_answer(asking: protocol.Request) -> None:
     assert "".join(wrong[0].tokens).endswith("".join(right.tokens))
 
 
+def test_a_tool_whose_name_is_a_mode_is_called_by_name(client: openai.OpenAI) -> None:
+    create: Any = client.chat.completions.create
+    messages = [{"role": "user", "content": asked("hello")}]
+    for name in ("auto", "none", "required"):
+        tools = [{"type": "function", "function": {"name": each}} for each in ("other", name)]
+        answer = create(model="m", messages=messages, tools=tools, tool_choice=tools[1])
+        assert [call.function.name for call in answer.choices[0].message.tool_calls] == [name]
+
+
+def test_a_tool_is_named_between_han_characters_too(chat: ChatOpenAI) -> None:
+    assert calls(chat.bind_tools([get_weather, add]).invoke("请用add算一下 3 和 4")) == [
+        ("add", {"a": 3, "b": 4})
+    ]
+
+
+def test_enum_values_are_no_schemas(chat: ChatOpenAI) -> None:
+    schema = {
+        **CLOSED,
+        "properties": {"a": {"enum": [{"type": "object"}, {"properties": {"x": 1}}]}},
+    }
+    message = chat.bind(response_format=json_schema(schema, strict=True)).invoke("x")
+    assert json.loads(message.text) in ({"a": {"type": "object"}}, {"a": {"properties": {"x": 1}}})
+
+
+def test_an_answer_has_an_end(chat: ChatOpenAI) -> None:
+    call = {"name": "add", "args": {}, "id": "1"}
+    history = [
+        HumanMessage("Use it."),
+        AIMessage("", tool_calls=[call]),
+        ToolMessage("x " * 100_000, tool_call_id="1"),
+    ]
+    message = chat.bind(logprobs=True, n=16).invoke(history)
+    assert len(message.text) == fill.MAX_ANSWER
+    assert message.response_metadata["finish_reason"] == "length"
+
+
 # Formats
 
 
@@ -412,6 +448,8 @@ def json_schema(schema: Any, **change: Any) -> dict[str, Any]:
          "tools[0].function.parameters", "invalid_function_parameters", "Missing 'a'"),
         ({"tool_choice": "auto"}, "tool_choice", None, "only allowed when 'tools'"),
         ({"parallel_tool_calls": True}, "parallel_tool_calls", None, "only allowed when 'tools'"),
+        ({"response_format": json_schema({"type": "array", "items": {}}, strict=True)},
+         "response_format.json_schema.schema", "invalid_json_schema", "'type: \"object\"'"),
         ({"tools": [TOOL], "tool_choice": "f"}, "tool_choice", "invalid_value", "'none', 'auto', 'required'"),
         ({"tools": [TOOL], "tool_choice": {"type": "function", "function": {"name": "g"}}},
          "tool_choice.function.name", "invalid_value", "'f'"),
@@ -466,6 +504,7 @@ def test_the_parameters_of_text_completions(client: openai.OpenAI) -> None:
     assert (short.choices[0].text, short.choices[0].finish_reason) == (" Paris. The", "length")
     assert create(model="m", prompt=prompt).choices[0].text == "".join(tokens.split(whole)[:16])
     assert create(model="m", prompt=prompt, stop="Paris").choices[0].text == " "
+    assert create(model="m", prompt=prompt, max_tokens=0, echo=True).choices[0].text == prompt
     both = create(model="m", prompt=[prompt, "x"], n=2, best_of=2, max_tokens=50, echo=True)
     assert [choice.index for choice in both.choices] == [0, 1, 2, 3]
     assert [choice.text for choice in both.choices[::2]] == [
@@ -529,6 +568,7 @@ def test_the_limits_of_a_text_completion_are_accepted(client: openai.OpenAI) -> 
         ({"prompt": [1, 2]}, "prompt[0]", "invalid_type"),
         ({"best_of": 1, "n": 2}, "best_of", "integer_below_min_value"),
         ({"suffix": "x"}, "suffix", "unsupported_parameter"),
+        ({"prompt": "x" * 10_000, "n": 11, "echo": True}, "echo", "invalid_value"),
         ({"messages": []}, "messages", "unknown_parameter"),
         ({"logprobs": 6}, "logprobs", "integer_above_max_value"),
     ],

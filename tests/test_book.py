@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,14 @@ def test_an_unknown_question_is_answered_honestly_in_its_language(question: str,
 
 def test_a_conversation_without_a_user_message() -> None:
     assert answer([Message("system", "Bonjour à vous")]) == SOURCE["unknown"]["fr"]
+
+
+def test_a_long_question_takes_no_time() -> None:
+    start = time.perf_counter()
+    for char in ("\u0301", "\ufdfa", "A"):
+        assert answer(user("Hello" + char * 500_000)) == SOURCE["unknown"]["en"]
+        assert book.go_on(char * 500_000) == SOURCE["unknown"]["en"]
+    assert time.perf_counter() - start < 3
 
 
 # How the answers read

@@ -79,6 +79,7 @@ CHAIN = {
         (array(PERSON), "We met Ada, 36, and Bob, 40.", [{"name": "Ada", "age": 36}, {"name": "Bob", "age": 40}]),
         (array(TEXT), "The capitals of France, Italy and Spain.", ["France", "Italy", "Spain"]),
         (array(WHOLE, maxItems=2), "Take 1, 2 and 3.", [1, 2]),
+        (array(WHOLE, uniqueItems=True), "Take 3 and 3 and 4.", [3, 4]),
         (LIST, "Put 1 and then 2 into it.", {"v": 1, "next": {"v": 2, "next": None}}),
         (LIST, "Nothing.", {"v": 1, "next": None}),
         (closed(a=WHOLE, o=closed(a=WHOLE)), "Take 1 and 2.", {"a": 1, "o": {"a": 2}}),
@@ -156,10 +157,18 @@ def test_a_value_without_a_prompt_that_helps(schema: Any) -> None:
         ({"type": "array", "contains": WHOLE, "minContains": 10**9}, "no more than 200 items"),
         ({"type": "object", "minProperties": 10**9}, "no more than 200 properties"),
         (array(array(array(WHOLE, minItems=99), minItems=99), minItems=99), "too large"),
-        (array({**TEXT, "minLength": 5000}, minItems=99), "no more than 50,000 characters"),
+        (array({**TEXT, "minLength": 5000}, minItems=99), "no more than 10,000 characters"),
+        (
+            closed(**{f"p{n}": {**TEXT, "pattern": "^((((a*)*)*)*)*b{9}c$"} for n in range(20)}),
+            "too large",
+        ),
+        (
+            {"allOf": [{"anyOf": [{"minimum": n}, {"multipleOf": n}]} for n in range(2, 22)]},
+            "'allOf'",
+        ),
         ({"enum": ["x" * 10**5]}, "longer than 100,000 characters"),
         ({**TEXT, "pattern": "^" + "a" * 300}, "200 characters"),
-        ({**TEXT, "pattern": "^((((a*)*)*)*)*b{9}c$"}, "finds no value"),
+        ({**TEXT, "pattern": "^((((a*)*)*)*)*b{9}c$"}, "pattern is too large"),
     ],
     ids=str,
 )

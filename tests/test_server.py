@@ -448,6 +448,8 @@ def text_message(**change: Any) -> list[Any]:
         ({"messages": [RESULT]}, "messages[0].role", None, "must be a response"),
         ({"messages": [CALL, {"role": "user", "content": "x"}]}, "messages[0].tool_calls", None, "No response to: ['1', '2']"),
         ({"messages": [CALL, RESULT]}, "messages[0].tool_calls", None, "No response to: ['2']"),
+        ({"messages": [CALL, RESULT, RESULT]}, "messages[0].tool_calls", None, "No response to: ['2']"),
+        ({"messages": [{**CALL, "tool_calls": [CALLS[0]] * 2}]}, "messages[0].tool_calls[1].id", "invalid_value", "same id"),
         ({"messages": [CALL, {**RESULT, "tool_call_id": "3"}]}, "messages[1].role", None, "must be a response"),
         ({"messages": [{**CALL, "tool_calls": []}]}, "messages[0].tool_calls", "empty_array", "at least 1"),
         ({"messages": [{**CALL, "tool_calls": [{**CALLS[0], "type": "x"}]}]}, "messages[0].tool_calls[0].type", "invalid_value", "'function'"),

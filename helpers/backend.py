@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import json
 import os
 import re
@@ -285,8 +286,8 @@ def _use_compatible(
         parts, host = urlsplit(""), ""
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise BackendError(texts["url"].format(where=where))
-    if parts.hostname in LOOPBACK:
-        _keep_off_proxies()
+    if _is_near(parts.hostname):
+        _keep_off_proxies(parts.hostname)
     # Local servers want no key, but the client refuses to start without one.
     _put(OPENAI_API_KEY=key or "no-key-needed", OPENAI_BASE_URL=url, OPENAI_API_BASE=None)
     model = settings.value("OPENAI_MODEL")
@@ -322,11 +323,18 @@ def _put(**variables: str | None) -> None:
             os.environ[name] = value
 
 
-def _keep_off_proxies() -> None:
-    """Add loopback to NO_PROXY, in both spellings: a proxy cannot reach this machine's own servers."""
+def _is_near(host: str) -> bool:
+    """Return whether `host` is this machine or an address of a local network, as a teacher's is."""
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host).is_private
+    return host in LOOPBACK
+
+
+def _keep_off_proxies(*near: str) -> None:
+    """Add loopback and what is near to NO_PROXY, in both spellings: a proxy cannot reach it."""
     for name in ("NO_PROXY", "no_proxy"):
         hosts = [host.strip() for host in os.environ.get(name, "").split(",") if host.strip()]
-        missing = [host for host in LOOPBACK if host not in hosts]
+        missing = [host for host in dict.fromkeys((*LOOPBACK, *near)) if host not in hosts]
         if missing and "*" not in hosts:
             os.environ[name] = ",".join(hosts + missing)
     _put(OPENAI_PROXY=None)  # langchain-openai's own, which NO_PROXY does not bind

@@ -265,6 +265,22 @@ def test_a_proxy_for_openai_is_left_alone_and_loopback_kept_off_it(env_file: Pat
     assert os.environ["NO_PROXY"] == "example.org,127.0.0.1,localhost,::1"
 
 
+@pytest.mark.parametrize(
+    ("host", "kept_off"),
+    [
+        ("192.168.1.5", True),
+        ("10.0.0.7", True),
+        ("127.0.0.1", True),
+        ("8.8.8.8", False),
+        ("example.org", False),
+    ],
+)
+def test_a_teachers_server_is_kept_off_proxies(env_file: Path, host: str, kept_off: bool) -> None:
+    env_file.write_text(f"OPENAI_BASE_URL=http://{host}:8000/v1\nOPENAI_MODEL=m\n", "utf-8")
+    start("en")
+    assert (host in os.environ.get("NO_PROXY", "").split(",")) == kept_off
+
+
 def test_the_built_in_model_answers_with_a_proxy_set() -> None:
     from langchain_openai import ChatOpenAI
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from html import escape
+from threading import Lock
 from time import perf_counter
 from typing import Any
+from uuid import UUID
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages import BaseMessage
 
 from helpers import backend
 
@@ -19,12 +24,14 @@ TEXTS = {
         "last": "last token",
         "summary": "{count} tokens; first after {first:.2f} s, last after {last:.2f} s; {rate:.0f} a second",
         "none": "no token came",
+        "lane": "{title}: {count} calls in {seconds:.2f} s",
     },
     "zh": {
         "first": "第一个 token",
         "last": "最后一个 token",
         "summary": "{count} 个 token；第一个在 {first:.2f} 秒后，最后一个在 {last:.2f} 秒后；每秒 {rate:.0f} 个",
         "none": "没有收到 token",
+        "lane": "{title}：{count} 次调用，共 {seconds:.2f} 秒",
     },
     "fr": {
         "first": "premier token",
@@ -32,6 +39,7 @@ TEXTS = {
         "summary": "{count} tokens\u00a0; le premier après {first:.2f} s, le dernier après {last:.2f} s\u00a0; "
         "{rate:.0f} par seconde",
         "none": "aucun token n'est arrivé",
+        "lane": "{title}\u00a0: {count} appels en {seconds:.2f} s",
     },
 }
 WIDTH = 720  # of a picture, in pixels
@@ -108,6 +116,92 @@ class _Stream:
             for row, line in enumerate(lines)
         ]
         return "\n".join([*svg, "</svg>"])
+
+
+@dataclass
+class _Lane:
+    """The calls of one experiment: when each began and ended, in seconds, and what it asked."""
+
+    title: str
+    begun: float
+    spans: dict[Any, tuple[float, float, str]] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float:
+        return max((end for _, end, _ in self.spans.values()), default=0.0)
+
+    def __str__(self) -> str:
+        text = TEXTS[backend.language]["lane"]
+        return text.format(title=self.title, count=len(self.spans), seconds=self.seconds)
+
+
+class Timeline(BaseCallbackHandler):
+    """A callback that notes when each call of a chat model begins and ends, and draws it to scale.
+
+    `lane(title)` begins a new row of calls, with its own zero; all rows have the same scale.
+    """
+
+    def __init__(self) -> None:
+        self.lanes: list[_Lane] = []
+        self.lock = Lock()
+
+    def lane(self, title: str) -> Timeline:
+        """Begin a row of calls, and return this callback."""
+        self.lanes.append(_Lane(title, perf_counter()))
+        return self
+
+    def on_chat_model_start(
+        self, serialized: Any, messages: list[list[BaseMessage]], *, run_id: UUID, **options: Any
+    ) -> None:
+        """Note the beginning of a call."""
+        with self.lock:
+            if not self.lanes:
+                self.lane("")
+            lane = self.lanes[-1]
+            now = perf_counter() - lane.begun
+            lane.spans[run_id] = (now, now, messages[0][-1].text)
+
+    def on_llm_end(self, response: Any, *, run_id: UUID, **options: Any) -> None:
+        """Note the end of a call."""
+        with self.lock:
+            for lane in self.lanes:
+                if run_id in lane.spans:
+                    begun, _, label = lane.spans[run_id]
+                    lane.spans[run_id] = (begun, perf_counter() - lane.begun, label)
+
+    def on_llm_error(self, error: BaseException, *, run_id: UUID, **options: Any) -> None:
+        """Note the end of a call that failed."""
+        self.on_llm_end(None, run_id=run_id)
+
+    def __repr__(self) -> str:
+        return "\n".join(map(str, self.lanes))
+
+    def _repr_svg_(self) -> str:
+        scale = (WIDTH - 50) / (max((lane.seconds for lane in self.lanes), default=0) or 1.0)
+        svg, y = [], 8
+        for lane in self.lanes:
+            svg.append(f'<text x="10" y="{y + 12}" fill="#222">{escape(str(lane))}</text>')
+            y += 20
+            for number, (begun, end, label) in enumerate(lane.spans.values(), 1):
+                x, width = 40 + begun * scale, max((end - begun) * scale, 1)
+                svg.append(
+                    f'<text x="32" y="{y + 11}" font-size="11" fill="#444" text-anchor="end">'
+                    f"{number}</text>"
+                    f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="14" fill="#0b5fad">'
+                    f"<title>{escape(label)}</title></rect>"
+                )
+                y += 18
+            y += 10
+        return "\n".join(
+            [
+                f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y}" '
+                f'viewBox="0 0 {WIDTH} {y}" role="img" aria-label="{escape(repr(self))}" '
+                'font-family="sans-serif" font-size="13">',
+                f'<rect width="{WIDTH}" height="{y}" fill="#fff"/>',
+                *svg,
+                "</svg>",
+            ]
+        )
 
 
 def wrap(text: str, columns: int) -> list[str]:

@@ -9,6 +9,7 @@ import pytest
 from langchain_core.messages import AIMessageChunk, HumanMessage
 
 from helpers import backend, views
+from helpers.views import drawing, timeline
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +25,7 @@ def test_watch_passes_every_chunk_on_unchanged(capsys: pytest.CaptureFixture[str
 
 def test_a_timeline_draws_each_call_to_scale(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr(views, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(timeline, "perf_counter", lambda: now[0])
     clock = views.Timeline()
     for title, together in (("a loop", False), ("batch", True)):
         clock.lane(title)
@@ -44,7 +45,7 @@ def test_a_timeline_draws_each_call_to_scale(monkeypatch: pytest.MonkeyPatch) ->
         tuple(map(float, bar))
         for bar in re.findall(r'x="([\d.]+)" y="\d+" width="([\d.]+)" height="14"', svg)
     ]
-    half = (views.WIDTH - 50) / 2
+    half = (drawing.WIDTH - 50) / 2
     assert bars == [(40, half), (40 + half, half), (40, half), (40, half)]
     assert svg.count("<title>&lt;ask&gt;</title>") == 4
 

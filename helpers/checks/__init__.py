@@ -1,0 +1,21 @@
+"""How each exercise is judged: by what the answer does. A lesson's source holds the messages."""
+
+from helpers.checks import (
+    lesson_00,
+    lesson_02,
+    lesson_03,
+    lesson_04,
+    lesson_05,
+    lesson_11,
+    lesson_13,
+)
+
+__all__ = [
+    "lesson_00",
+    "lesson_02",
+    "lesson_03",
+    "lesson_04",
+    "lesson_05",
+    "lesson_11",
+    "lesson_13",
+]

@@ -1,0 +1,41 @@
+"""What the pictures share: their width, how one begins, and how a text is broken into lines."""
+
+from __future__ import annotations
+
+import unicodedata
+from html import escape
+
+WIDTH = 720  # of a picture, in pixels
+CLOSING = "，。；：、！？）”"  # signs that may not begin a line
+
+
+def picture(height: float, title: str, parts: list[str]) -> str:
+    """Return an SVG picture, WIDTH pixels wide and `height` high, on white; `title` is read aloud."""
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
+            f'viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}" '
+            'font-family="sans-serif" font-size="13">',
+            f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>',
+            *parts,
+            "</svg>",
+        ]
+    )
+
+
+def wrap(text: str, columns: int) -> list[str]:
+    """Break `text` into lines of at most `columns` columns; Han characters take two, and may end a line."""
+    lines, line, width, space = [], "", 0, 0
+    for char in text.replace("\n", " "):
+        size = 2 if unicodedata.east_asian_width(char) in "WF" else 1
+        if width + size > columns and char not in CLOSING:
+            cut = space if space else len(line)
+            lines.append(line[:cut].rstrip())
+            line = line[cut:].lstrip()
+            width = sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+            space = 0
+        line += char
+        width += size
+        if char == " " or size == 2:
+            space = len(line)
+    return [*lines, line] if line else lines

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-from helpers import answers, book, tokens
+from helpers import answers, book, template, tokens
 from helpers.protocol import CREATED, FINGERPRINT, MAX_CHOICES, RANGES, Reply
 from helpers.wire import RequestError, get, load, number, parameters, request_id, stops, streaming
 
@@ -100,16 +100,25 @@ def replies(request: Request) -> list[Reply]:
     """Return what follows each prompt, as often as asked for."""
     found = []
     for prompt in request.prompts:
-        reply = answers.written(book.go_on(prompt), request.stop, request.max_tokens)
+        reply = answers.written(_go_on(prompt), request.stop, request.max_tokens)
         if request.echo:
-            reply = reply._replace(tokens=tokens.split(prompt) + reply.tokens)
+            reply = reply._replace(tokens=tokens.split(prompt, special=True) + reply.tokens)
         found += [reply] * request.choices
     return found
 
 
+def _go_on(prompt: str) -> str:
+    """Return how a text goes on; one that the chat template made goes on with the chat's answer."""
+    messages = template.parse(prompt)
+    if not messages:
+        return book.go_on(prompt)
+    entry = book.find(messages)
+    return entry.answer if entry else book.unknown(book.language_of(messages[-1].text))
+
+
 def usage(request: Request, replies: Sequence[Reply]) -> dict[str, int]:
     """Return the tokens that the prompts and all replies take."""
-    prompt = sum(map(tokens.count, request.prompts))
+    prompt = sum(len(tokens.split(text, special=True)) for text in request.prompts)
     written = sum(reply.length() for reply in replies)
     return {
         "prompt_tokens": prompt,

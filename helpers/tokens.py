@@ -17,11 +17,16 @@ _EAST_ASIAN = (
     "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
 )
 _LETTER = rf"[^\W\d_{_EAST_ASIAN}]"
+_SPECIAL = r"\s*<\|im_(?:start|end)\|>"
 _TOKEN = re.compile(rf"\s*(?:{_LETTER}+(?:['’]{_LETTER}+)*|\d{{1,3}}|\S)|\s+")
+_TOKEN_OR_SPECIAL = re.compile(f"{_SPECIAL}|{_TOKEN.pattern}")
 
 
-def split(text: str) -> list[str]:
+def split(text: str, special: bool = False) -> list[str]:
     """Return the tokens of `text`; joined, they are `text` again.
+
+    With `special`, the signs of the chat template are one token each: in a prompt that has been
+    through the template, and not in what a person typed.
 
     A token is one of these, together with the white space before it:
 
@@ -33,7 +38,7 @@ def split(text: str) -> list[str]:
 
     White space at the end of the text is a token of its own.
     """
-    return _TOKEN.findall(text)
+    return (_TOKEN_OR_SPECIAL if special else _TOKEN).findall(text)
 
 
 def count(text: str) -> int:

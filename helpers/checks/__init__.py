@@ -2,6 +2,7 @@
 
 from helpers.checks import (
     lesson_00,
+    lesson_01,
     lesson_02,
     lesson_03,
     lesson_04,
@@ -12,6 +13,7 @@ from helpers.checks import (
 
 __all__ = [
     "lesson_00",
+    "lesson_01",
     "lesson_02",
     "lesson_03",
     "lesson_04",

@@ -338,6 +338,11 @@ def shorten(value: object, limit: int = 200) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+# What the code of a function that does nothing consists of, the last two lines if it is async.
+NOTHING = {"RESUME", "NOP", "RETURN_VALUE"}
+NOTHING |= {"GEN_START", "RETURN_GENERATOR", "POP_TOP", "CALL_INTRINSIC_1", "RERAISE"}
+
+
 def is_stub(answer: Any) -> bool:
     """Say whether an answer is still as the lesson handed it out.
 
@@ -350,7 +355,7 @@ def is_stub(answer: Any) -> bool:
     if not isinstance(answer, FunctionType):
         return answer is ...
     return all(
-        step.opname in ("RESUME", "NOP", "RETURN_VALUE")
+        step.opname in NOTHING
         or (step.opname in ("LOAD_CONST", "RETURN_CONST") and step.argval is None)
         for step in dis.get_instructions(answer)
     )

@@ -7,6 +7,7 @@ from helpers.checks import (
     lesson_03,
     lesson_04,
     lesson_05,
+    lesson_06,
     lesson_11,
     lesson_13,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "lesson_03",
     "lesson_04",
     "lesson_05",
+    "lesson_06",
     "lesson_11",
     "lesson_13",
 ]

@@ -8,6 +8,7 @@ from helpers.checks import (
     lesson_04,
     lesson_05,
     lesson_06,
+    lesson_09,
     lesson_11,
     lesson_13,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "lesson_04",
     "lesson_05",
     "lesson_06",
+    "lesson_09",
     "lesson_11",
     "lesson_13",
 ]

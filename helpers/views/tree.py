@@ -12,6 +12,7 @@ from langchain_core.tracers.schemas import Run
 
 from helpers import backend
 
+MODELS = ("llm", "chat_model")  # the types of a model's run; the second where messages are kept
 LONGEST = 400  # characters of an input, an output or a parameter that are shown
 
 TEXTS = {
@@ -136,7 +137,7 @@ def _title(run: Run) -> str:
 
 def _tokens(run: Run) -> list[str]:
     """Return one text, the tokens of the chat models in a run, or none where there are no models."""
-    models = [below for _, below in _walk(run) if below.run_type == "llm" and not below.error]
+    models = [below for _, below in _walk(run) if below.run_type in MODELS and not below.error]
     if not models:
         return []
     usages = [_usage(model) for model in models]

@@ -107,8 +107,8 @@ def test_bad_data_is_said_in_the_readers_language(lang: str) -> None:
     texts = bill.TEXTS[lang]
     assert set(texts) == set(bill.TEXTS["en"])
     good = message("big", (1, 1))
-    usage: Any = good.usage_metadata
-    for calls in (None, "x", good, ["x"], [good, None], usage):
+    wrong: list[Any] = [None, "x", good, ["x"], [good, None], good.usage_metadata]
+    for calls in wrong:
         with pytest.raises(TypeError, match="AIMessage"):
             TokenBill(calls, PRICES)
     for prices in (None, 1.0, {"big": 1.0}, {"big": (1,)}, {"big": (1, "x")}, {"big": (1, -1)}):

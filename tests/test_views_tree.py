@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from html.parser import HTMLParser
 from typing import Any
 
@@ -85,13 +86,13 @@ def _instant(run: Run) -> Run:
 
 
 def test_a_chain_is_an_outline_of_its_runs(seconds: None) -> None:
-    (run,) = runs_of(lambda: (PROMPT | model(ANSWER) | len_of).invoke({"question": "Where?"}))
+    (run,) = runs_of(lambda: (PROMPT | model(ANSWER) | length).invoke({"question": "Where?"}))
     shown = RunTree([run])
     lines = [
         "RunnableSequence · chain · 0.00 s · 3 + 4 tokens",
         "ChatPromptTemplate · prompt · 0.00 s",
         "GenericFakeChatModel · llm · 0.00 s · 3 + 4 tokens",
-        "len · chain · 0.00 s",
+        "length · chain · 0.00 s",
     ]
     assert repr(shown).splitlines() == [lines[0], *("  " + line for line in lines[1:])]
     outline = Outline(shown._repr_html_())
@@ -106,11 +107,15 @@ def test_a_chain_is_an_outline_of_its_runs(seconds: None) -> None:
     assert outline.tags == {"div", "ul", "li", "details", "summary", "p", "b", "br"}
 
 
-len_of = RunnableLambda(lambda message: len(message.text)).with_config(run_name="len")
+def length(message: AIMessage) -> int:
+    return len(message.text)
+
+
+def divide(message: AIMessage) -> float:
+    return 1 / 0
 
 
 def test_a_failure_is_marked_by_a_word_and_told_where_it_began(seconds: None) -> None:
-    divide = RunnableLambda(lambda message: 1 / 0).with_config(run_name="divide")
     (run,) = runs_of(lambda: (model(ANSWER) | divide).invoke("x"))
     lines = repr(RunTree([run])).splitlines()
     assert lines[0].endswith("3 + 4 tokens · failed")
@@ -131,7 +136,7 @@ def test_tokens_are_unknown_as_soon_as_one_call_does_not_tell(seconds: None) -> 
         model(ANSWER).invoke("x")
 
     for function, said in ((both, "tokens unknown"), (twice, "6 + 8 tokens")):
-        (run,) = runs_of(lambda function=function: RunnableLambda(function).invoke("x"))
+        (run,) = runs_of(partial(RunnableLambda(function).invoke, "x"))
         assert repr(RunTree([run])).splitlines()[0].endswith(said)
 
 

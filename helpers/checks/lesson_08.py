@@ -48,8 +48,8 @@ def total(function: Any) -> None:
             raise WrongAnswer("crash", error=type(error).__name__) from None
         wrong_unless(got is not None, "none")
         wrong_unless(isinstance(got, (tuple, list)) and len(got) == 2, "shape", got=got)
-        wrong_unless(got[0] == tokens, "sum", got=got[0], expected=tokens)
-        wrong_unless(got[1] == missing, "missing", got=got[1], expected=missing)
+        wrong_unless(got[0] == tokens, "sum", got=repr(got[0]), expected=tokens)
+        wrong_unless(got[1] == missing, "missing", got=repr(got[1]), expected=missing)
 
 
 class Clerk(BaseChatModel):
@@ -64,7 +64,7 @@ class Clerk(BaseChatModel):
     ) -> ChatResult:
         if messages[-1].text == "broken":
             raise RuntimeError("out of order")
-        return ChatResult(generations=[ChatGeneration(message=AIMessage("!"))])
+        return ChatResult(generations=[ChatGeneration(message=message(2, 1))])
 
 
 @check("08-usage-and-tracing/tally", "Tally")

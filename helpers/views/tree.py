@@ -91,8 +91,7 @@ class RunTree:
         texts = TEXTS[backend.language]
         if not self.runs:
             return f"<p>{texts['none']}</p>"
-        items = "\n".join(map(_item, self.runs))
-        return f'<div role="group" aria-label="{texts["title"]}">\n<ul>\n{items}\n</ul>\n</div>'
+        return f'<div role="group" aria-label="{texts["title"]}">\n{_list(self.runs)}\n</div>'
 
 
 def _walk(run: Run, depth: int = 0) -> Iterator[tuple[int, Run]]:
@@ -100,6 +99,11 @@ def _walk(run: Run, depth: int = 0) -> Iterator[tuple[int, Run]]:
     yield depth, run
     for child in run.child_runs:
         yield from _walk(child, depth + 1)
+
+
+def _list(runs: list[Run]) -> str:
+    """Return runs as a list, without bullets where styles are kept."""
+    return "\n".join(['<ul style="list-style: none">', *map(_item, runs), "</ul>"])
 
 
 def _item(run: Run) -> str:
@@ -117,7 +121,7 @@ def _item(run: Run) -> str:
         if text
     ]
     if run.child_runs:
-        parts += ["<ul>", *map(_item, run.child_runs), "</ul>"]
+        parts.append(_list(run.child_runs))
     state = " open" if run.child_runs or run.error else ""
     return (
         f"<li><details{state}><summary>{escape(_title(run))}</summary>\n"

@@ -1,0 +1,271 @@
+"""A token bill: what calls cost at prices that one can change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any, NamedTuple
+
+from langchain_core.messages import AIMessage
+
+from helpers import backend
+
+MILLION = 1_000_000  # tokens, for which prices are given
+HIGHEST = 1_000_000  # price that can be typed in
+
+TEXTS = {
+    "en": {
+        "call": "call",
+        "model": "model",
+        "input": "input tokens",
+        "cached": "of these cached",
+        "output": "output tokens",
+        "reasoning": "of these reasoning",
+        "cost": "cost",
+        "total": "total",
+        "unknown": "unknown",
+        "partly": "at least",
+        "price_input": "{model}: price of a million input tokens",
+        "price_output": "{model}: price of a million output tokens",
+        "prices": "Prices per million tokens: {prices}.",
+        "full_price": " Cached tokens count at the full price.",
+        "price": "{model} {input:g} in, {output:g} out",
+        "empty": "There is nothing on this bill: no call was counted.",
+        "type": "TokenBill(…) takes a list of AIMessages, or the usage_metadata of "
+        "get_usage_metadata_callback(), not {got}.",
+        "price_type": "prices is a dict from a model's name to two numbers, the price of a million "
+        'input tokens and of a million output tokens, for example {{"built-in": (0.5, 2.0)}}; '
+        "this is not: {got}",
+    },
+    "zh": {
+        "call": "调用",
+        "model": "模型",
+        "input": "输入 token",
+        "cached": "其中来自缓存",
+        "output": "输出 token",
+        "reasoning": "其中用于推理",
+        "cost": "费用",
+        "total": "合计",
+        "unknown": "未知",
+        "partly": "至少",
+        "price_input": "{model}：每百万输入 token 的价格",
+        "price_output": "{model}：每百万输出 token 的价格",
+        "prices": "每百万 token 的价格：{prices}。",
+        "full_price": "来自缓存的 token 按全价计算。",
+        "price": "{model} 输入 {input:g}，输出 {output:g}",
+        "empty": "账单是空的：没有统计到任何调用。",
+        "type": "TokenBill(…) 需要 AIMessage 的列表，或者 get_usage_metadata_callback() 的 "
+        "usage_metadata，而不是 {got}。",
+        "price_type": "prices 是一个字典，从模型名到两个数：每百万输入 token 和每百万输出 token 的价格，"
+        '例如 {{"built-in": (0.5, 2.0)}}。实际是：{got}',
+    },
+    "fr": {
+        "call": "appel",
+        "model": "modèle",
+        "input": "tokens en entrée",
+        "cached": "dont en cache",
+        "output": "tokens en sortie",
+        "reasoning": "dont raisonnement",
+        "cost": "coût",
+        "total": "total",
+        "unknown": "inconnu",
+        "partly": "au moins",
+        "price_input": "{model}\u00a0: prix d'un million de tokens en entrée",
+        "price_output": "{model}\u00a0: prix d'un million de tokens en sortie",
+        "prices": "Prix par million de tokens\u00a0: {prices}.",
+        "full_price": " Les tokens en cache comptent au plein tarif.",
+        "price": "{model} {input:g} en entrée, {output:g} en sortie",
+        "empty": "La facture est vide\u00a0: aucun appel n'a été compté.",
+        "type": "TokenBill(…) attend une liste d'AIMessage, ou l'usage_metadata de "
+        "get_usage_metadata_callback(), et non {got}.",
+        "price_type": "prices est un dictionnaire qui donne pour chaque nom de modèle deux nombres, le "
+        "prix d'un million de tokens en entrée et celui d'un million de tokens en sortie, par exemple "
+        '{{"built-in": (0.5, 2.0)}}\u00a0; ceci n\'en est pas un\u00a0: {got}',
+    },
+}
+
+
+class _Row(NamedTuple):
+    """One line of a bill; `tokens` is None where the service did not say how many it took."""
+
+    title: str
+    model: str
+    tokens: dict[str, int] | None
+
+
+class TokenBill:
+    """What calls took in tokens, and what that costs.
+
+    `calls` is a list of AIMessages, a line for each, or the `usage_metadata` of
+    `get_usage_metadata_callback()`, a line for each model. `prices` gives for each model's name
+    the price of a million input tokens and of a million output tokens, in any currency. Live, the
+    prices can be changed; a saved page has the bill at those that were given. What is not known,
+    a number of tokens or a price, is called unknown, and the total is then "at least". Raises
+    TypeError for other calls or prices.
+    """
+
+    def __init__(
+        self,
+        calls: Sequence[AIMessage] | Mapping[str, Any],
+        prices: Mapping[str, tuple[float, float]],
+    ) -> None:
+        self.rows = _rows(calls)
+        self.prices = _checked(prices)
+        self.numbered = not isinstance(calls, Mapping)
+
+    def cost(self, row: _Row) -> float | None:
+        """Return what a line costs, None where its tokens or its model's price are unknown."""
+        if row.tokens is None or row.model not in self.prices:
+            return None
+        price_in, price_out = self.prices[row.model]
+        return (row.tokens["input"] * price_in + row.tokens["output"] * price_out) / MILLION
+
+    def table(self) -> list[list[str]]:
+        """Return the bill as rows of cells: its head, a row a line, and the total."""
+        texts = TEXTS[backend.language]
+        kinds = ["input", "cached", "output", "reasoning"]
+        known = [row.tokens for row in self.rows if row.tokens is not None]
+        sums = {kind: sum(tokens[kind] for tokens in known) for kind in kinds}
+        kinds = [kind for kind in kinds if sums[kind] or kind in ("input", "output")]
+        costs = [self.cost(row) for row in self.rows]
+        cells = [
+            [row.title, *([row.model] * self.numbered)]
+            + [str(row.tokens[kind]) if row.tokens else texts["unknown"] for kind in kinds]
+            + [texts["unknown"] if cost is None else f"{cost:.6f}"]
+            for row, cost in zip(self.rows, costs, strict=True)
+        ]
+        paid = [cost for cost in costs if cost is not None]
+        total = [texts["total"], *([""] * self.numbered)]
+        total += [self._total(known, str(sums[kind])) for kind in kinds]
+        total += [self._total(paid, f"{sum(paid):.6f}")]
+        first = [texts["call"], texts["model"]] if self.numbered else [texts["model"]]
+        return [[*first, *(texts[kind] for kind in kinds), texts["cost"]], *cells, total]
+
+    def _total(self, known: Sequence[object], total: str) -> str:
+        """Return a total as what it is when only `known` of the rows went into it."""
+        texts = TEXTS[backend.language]
+        if len(known) == len(self.rows):
+            return total
+        return f"{texts['partly']} {total}" if known else texts["unknown"]
+
+    def __repr__(self) -> str:
+        if not self.rows:
+            return TEXTS[backend.language]["empty"]
+        return "\n".join([*(" | ".join(cells) for cells in self.table()), self._prices_said()])
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        if not self.rows:
+            return {"text/plain": repr(self)}
+        bundle: dict[str, Any] = self._panel()._repr_mimebundle_()
+        return {**bundle, "text/markdown": self._markdown(), "text/plain": repr(self)}
+
+    def _prices_said(self) -> str:
+        texts = TEXTS[backend.language]
+        said = [
+            texts["price"].format(model=model, input=price_in, output=price_out)
+            for model, (price_in, price_out) in self.prices.items()
+        ]
+        cached = any(row.tokens and row.tokens["cached"] for row in self.rows)
+        line = texts["prices"].format(prices="; ".join(said) or texts["unknown"])
+        return line + (texts["full_price"] if cached else "")
+
+    def _markdown(self) -> str:
+        head, *rows = [
+            [cell.replace("\\", "\\\\").replace("|", "\\|") for cell in cells]
+            for cells in self.table()
+        ]
+        names = 1 + self.numbered
+        rule = ["---"] * names + ["---:"] * (len(head) - names)
+        lines = ["| " + " | ".join(cells) + " |" for cells in (head, rule, *rows)]
+        return "\n".join([*lines, "", self._prices_said()])
+
+    def _html(self) -> str:
+        head, *rows = self.table()
+        lines = ["<tr>" + "".join(f'<th scope="col">{escape(c)}</th>' for c in head) + "</tr>"]
+        lines += [
+            "<tr>" + "".join(f"<td>{escape(c)}</td>" for c in cells) + "</tr>" for cells in rows
+        ]
+        return (
+            '<div role="status" class="jp-RenderedHTMLCommon"><table>'
+            + "".join(lines)
+            + "</table></div>"
+        )
+
+    def _panel(self) -> Any:
+        """Return the bill with a field for each price, as a widget."""
+        import ipywidgets
+
+        shown = ipywidgets.HTML(self._html())
+
+        def field(model: str, place: int, key: str) -> Any:
+            made = ipywidgets.BoundedFloatText(
+                value=self.prices.get(model, (0.0, 0.0))[place],
+                min=0,
+                max=HIGHEST,
+                step=0.1,
+                description=TEXTS[backend.language][key].format(model=model),
+                style={"description_width": "initial"},
+                layout={"width": "max-content"},
+            )
+
+            def changed(event: Any) -> None:
+                prices = list(self.prices.get(model, (0.0, 0.0)))
+                prices[place] = event["new"]
+                self.prices[model] = (prices[0], prices[1])
+                shown.value = self._html()
+
+            made.observe(changed, names="value")
+            return made
+
+        models = dict.fromkeys(row.model for row in self.rows)
+        fields = [
+            field(model, place, key)
+            for model in models
+            for place, key in enumerate(("price_input", "price_output"))
+        ]
+        return ipywidgets.VBox([*fields, shown])
+
+
+def _rows(calls: Any) -> list[_Row]:
+    """Return a bill's lines; raise TypeError, with what was expected, for what is no list of calls."""
+    texts = TEXTS[backend.language]
+    if isinstance(calls, Mapping):
+        if all(isinstance(usage, Mapping) and "input_tokens" in usage for usage in calls.values()):
+            return [_Row(model, model, _tokens(usage)) for model, usage in calls.items()]
+    elif isinstance(calls, (list, tuple)) and all(isinstance(call, AIMessage) for call in calls):
+        return [
+            _Row(
+                str(number),
+                call.response_metadata.get("model_name") or texts["unknown"],
+                _tokens(call.usage_metadata) if call.usage_metadata else None,
+            )
+            for number, call in enumerate(calls, 1)
+        ]
+    raise TypeError(texts["type"].format(got=f"{calls!r:.80}"))
+
+
+def _tokens(usage: Mapping[str, Any]) -> dict[str, int]:
+    """Return the four counts of a usage, 0 for a detail that it does not give."""
+    return {
+        "input": usage["input_tokens"],
+        "cached": (usage.get("input_token_details") or {}).get("cache_read") or 0,
+        "output": usage["output_tokens"],
+        "reasoning": (usage.get("output_token_details") or {}).get("reasoning") or 0,
+    }
+
+
+def _checked(prices: Any) -> dict[str, tuple[float, float]]:
+    """Return the prices as a dict of pairs of their own; raise TypeError for anything else."""
+
+    def is_price(value: Any) -> bool:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+
+    if not (
+        isinstance(prices, Mapping)
+        and all(
+            isinstance(pair, (list, tuple)) and len(pair) == 2 and all(map(is_price, pair))
+            for pair in prices.values()
+        )
+    ):
+        raise TypeError(TEXTS[backend.language]["price_type"].format(got=repr(prices)))
+    return {model: (float(pair[0]), float(pair[1])) for model, pair in prices.items()}

@@ -11,6 +11,7 @@ from helpers.checks import (
     lesson_08,
     lesson_09,
     lesson_11,
+    lesson_12,
     lesson_13,
 )
 
@@ -25,5 +26,6 @@ __all__ = [
     "lesson_08",
     "lesson_09",
     "lesson_11",
+    "lesson_12",
     "lesson_13",
 ]

@@ -234,6 +234,13 @@ def test_stubs_are_recognised_and_answers_are_not_mistaken_for_stubs() -> None:
     def documented() -> None:
         """Say something."""
 
+    async def coroutine() -> None:
+        """Say something."""
+        ...
+
+    async def awaiting() -> None:
+        await coroutine()
+
     def constant() -> int:
         return 1
 
@@ -247,8 +254,8 @@ def test_stubs_are_recognised_and_answers_are_not_mistaken_for_stubs() -> None:
         def method(self) -> int:
             return 2
 
-    assert all(map(exercises.is_stub, [..., empty, documented, WithStub]))
-    assert not any(map(exercises.is_stub, [None, 0, "", constant, working, Working, len]))
+    assert all(map(exercises.is_stub, [..., empty, documented, coroutine, WithStub]))
+    assert not any(map(exercises.is_stub, [None, 0, "", constant, working, awaiting, Working, len]))
 
 
 def test_the_buttons_check_the_names_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,6 +101,7 @@ FIELDS = {"event", "name", "run_id", "parent_ids", "data"}  # of an event, as fa
 SIGNS = {"add": "+", "replace": "~", "remove": "-"}
 FIRST, LAST = 12, 8  # steps at the beginning and the end that a table shows of a long run
 LONGEST = 60  # characters of a value in a table
+KEYS = 6  # of a dict that a table names
 DEPTH = 2  # of a document, down to which all of it is shown
 LIST_HEAD, LIST_TAIL = 1, 3  # entries of a long list that a document shows
 
@@ -328,9 +329,15 @@ def _brief(value: Any, depth: int = 0) -> str:
     """
     if isinstance(value, BaseMessage):
         return f"{type(value).__name__}({_brief(value.text)})"
+    if isinstance(value, dict) and depth > 0:
+        return (
+            "{"
+            + ", ".join(f"{key}: {_brief(part, depth - 1)}" for key, part in value.items())
+            + "}"
+        )
     if isinstance(value, dict):
-        parts = (f"{key}: {_brief(part, depth - 1)}" for key, part in value.items())
-        return "{" + ", ".join(parts if depth > 0 else map(str, value)) + "}"
+        more = ["…"] if len(value) > KEYS else []
+        return "{" + ", ".join([*map(str, list(value)[:KEYS]), *more]) + "}"
     if isinstance(value, list):
         parts = (_brief(part, depth - 1) for part in value)
         return "[" + (", ".join(parts) if depth > 0 else f"… {len(value)}" if value else "") + "]"

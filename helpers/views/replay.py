@@ -277,9 +277,11 @@ class _Events:
 
     def rows(self, number: int) -> list[list[str]]:
         event = self.events[number - 1]
-        data = event["data"]
-        key = next((key for key in ("chunk", "output", "input") if key in data), None)
-        said = f"{key}: {_brief(data[key])}" if key else ""
+        data = event["data"]  # of an event of your own, whatever you sent along
+        known = [
+            key for key in ("chunk", "output", "input") if isinstance(data, dict) and key in data
+        ]
+        said = f"{known[0]}: {_brief(data[known[0]])}" if known else _brief(data) if data else ""
         nested = "· " * len(event["parent_ids"]) + event["event"]
         return [[str(number), nested, event["name"], said]]
 

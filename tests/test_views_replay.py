@@ -55,8 +55,8 @@ def event(kind: str, name: str, line: str, **data: Any) -> dict[str, Any]:
 EVENTS = [
     event("chain_start", "quiz", "q", input={"question": "<b>?"}),
     event("chain_start", "answering", "qa"),
-    event("chat_model_start", "writer", "qaw"),
     event("chain_start", "checking", "qc"),
+    event("chat_model_start", "writer", "qaw"),
     event("chat_model_stream", "writer", "qaw", chunk=AIMessageChunk(content="A ")),
     event("chat_model_stream", "writer", "qaw", chunk=AIMessageChunk(content="bird.")),
     event("chat_model_end", "writer", "qaw", output=AIMessageChunk(content="A bird.")),
@@ -122,7 +122,7 @@ def test_the_runs_stand_below_those_that_they_lie_in() -> None:
 
 
 def test_events_of_a_filter_need_no_parents() -> None:
-    slider, _, _, (_, runs) = panes(Replay(EVENTS[2:3] + EVENTS[4:7]))
+    slider, _, _, (_, runs) = panes(Replay(EVENTS[3:7]))
     slider.value = 4
     assert marked(runs) == ["▶ writer (ended)", "▶     &#x27;A bird.&#x27;"]
 

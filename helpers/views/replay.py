@@ -155,7 +155,9 @@ class Replay:
         import ipywidgets
 
         count = self._run.count
-        slider = ipywidgets.IntSlider(value=1, min=1, max=count, description=_say("slider"))
+        slider = ipywidgets.IntSlider(
+            1, min=1, max=count, description=_say("slider"), layout=ipywidgets.Layout(width="28em")
+        )
         previous = ipywidgets.Button(description=_say("previous"))
         following = ipywidgets.Button(description=_say("next"))
         half = ipywidgets.Layout(flex="1 1 320px", min_width="0")
@@ -396,7 +398,7 @@ def _pane(title: str, lines: list[tuple[str, str]]) -> str:
         f"<b>{sign} {escape(text)}</b>" if sign else f"  {escape(text)}" for sign, text in lines
     ]
     return (
-        f'<div><b role="status">{escape(title)}</b><pre style="max-height: 26em; overflow: auto; '
+        f'<div><b role="status">{escape(title)}</b><pre style="max-height: 32em; overflow: auto; '
         f'line-height: 1.35; white-space: pre-wrap" tabindex="0">'
         + "\n".join(shown)
         + "</pre></div>"

@@ -110,7 +110,7 @@ def test_the_runs_stand_below_those_that_they_lie_in() -> None:
     slider, _, _, (fields, runs) = panes(Replay(EVENTS))
     slider.value = 6
     assert "event: &#x27;on_chat_model_stream&#x27;" in fields.value
-    assert runs.value.partition("tabindex")[2].splitlines()[0].endswith("quiz (running)")
+    assert runs.value.partition("<pre")[2].splitlines()[0].endswith("quiz (running)")
     assert runs.value.partition("quiz")[2].splitlines()[1:] == [
         "      answering (running)",
         "<b>▶         writer (running)</b>",

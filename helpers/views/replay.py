@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -232,7 +231,7 @@ class _Patches:
             changed = {}
             for op in patch.ops:
                 try:
-                    document = jsonpatch.apply_patch(document, [copy.deepcopy(op)], in_place=True)
+                    document = jsonpatch.apply_patch(document, [op], in_place=True)
                 except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException):
                     raise ValueError(_say("gap", step=place)) from None
                 path = op["path"]
@@ -397,9 +396,10 @@ def _pane(title: str, lines: list[tuple[str, str]]) -> str:
     shown = [
         f"<b>{sign} {escape(text)}</b>" if sign else f"  {escape(text)}" for sign, text in lines
     ]
+    style = "max-height: 32em; overflow: auto; line-height: 1.35; white-space: pre-wrap"
     return (
-        f'<div><b role="status">{escape(title)}</b><pre style="max-height: 32em; overflow: auto; '
-        f'line-height: 1.35; white-space: pre-wrap" tabindex="0">'
+        f'<div><b role="status">{escape(title)}</b>'
+        f'<pre role="region" aria-label="{escape(title)}" tabindex="0" style="{style}">'
         + "\n".join(shown)
         + "</pre></div>"
     )

@@ -1,8 +1,10 @@
 """Pictures of what LangChain returned; none of them makes the call that a lesson teaches."""
 
 from helpers.views.bill import TokenBill
+from helpers.views.replay import Replay
 from helpers.views.stream import watch
 from helpers.views.timeline import Timeline
 from helpers.views.tree import RunTree
 
 __all__ = ["RunTree", "Timeline", "TokenBill", "watch"]
+__all__ = ["Replay", "Timeline", "watch"]

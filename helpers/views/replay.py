@@ -1,0 +1,405 @@
+"""A run played step by step: the patches of `astream_log`, or the events of `astream_events`."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Protocol
+
+import jsonpatch
+import jsonpointer
+from langchain_core.messages import BaseMessage
+from langchain_core.tracers.log_stream import RunLogPatch
+
+from helpers import backend
+
+TEXTS = {
+    "en": {
+        "patches": "{count} patches",
+        "events": "{count} events",
+        "left_out": "… {count} more steps …",
+        "patch_head": "step|op|path|value",
+        "event_head": "step|event|name|data",
+        "slider": "Step",
+        "previous": "← Previous",
+        "next": "Next →",
+        "operations": "What step {step} does",
+        "document": "The document after it (+ added, ~ replaced)",
+        "event": "Event {step}",
+        "runs": "The runs so far (▶ sent this event)",
+        "running": "running",
+        "ended": "ended",
+        "more": "… {count} more",
+        "list": "Replay takes a list: all patches of one astream_log, or all events of one "
+        "astream_events. This is of type {type}.",
+        "generator": "This is an async generator, which has not run yet. Collect what it yields, then "
+        "hand over the list: Replay([step async for step in chain.astream_events(question)])",
+        "empty": "The list is empty: there is nothing to replay.",
+        "mixed": "All steps must be RunLogPatch, or all events of astream_events (v2, each with event, "
+        "name, run_id, parent_ids and data). Step {step} is of type {type} and does not fit.",
+        "gap": "Patch {step} does not fit the document. Hand over all patches of one run, in order.",
+    },
+    "zh": {
+        "patches": "{count} 个补丁",
+        "events": "{count} 个事件",
+        "left_out": "…… 中间 {count} 步 ……",
+        "patch_head": "步|op|path|value",
+        "event_head": "步|event|name|data",
+        "slider": "步",
+        "previous": "← 上一步",
+        "next": "下一步 →",
+        "operations": "第 {step} 步做了什么",
+        "document": "之后的文档（+ 添加，~ 替换）",
+        "event": "第 {step} 个事件",
+        "runs": "到目前为止的运行（▶ 发出了这个事件）",
+        "running": "进行中",
+        "ended": "已结束",
+        "more": "…… 还有 {count} 项",
+        "list": "Replay 需要一个列表：一次 astream_log 的全部补丁，或一次 astream_events 的全部事件。"
+        "这里的类型是 {type}。",
+        "generator": "这是一个异步生成器，还没有运行。请先收集它给出的内容，再把列表交进来："
+        "Replay([step async for step in chain.astream_events(question)])",
+        "empty": "列表是空的，没有可以回放的内容。",
+        "mixed": "各步必须全是 RunLogPatch，或者全是 astream_events（v2）的事件，"
+        "每个都有 event、name、run_id、parent_ids 和 data。第 {step} 步的类型是 {type}，对不上。",
+        "gap": "第 {step} 个补丁和文档对不上。请按顺序交进同一次运行的全部补丁。",
+    },
+    "fr": {
+        "patches": "{count} correctifs",
+        "events": "{count} événements",
+        "left_out": "… {count} autres étapes …",
+        "patch_head": "étape|op|path|value",
+        "event_head": "étape|event|name|data",
+        "slider": "Étape",
+        "previous": "← Précédente",
+        "next": "Suivante →",
+        "operations": "Ce que fait l'étape {step}",
+        "document": "Le document ensuite (+ ajouté, ~ remplacé)",
+        "event": "Événement {step}",
+        "runs": "Les exécutions jusqu'ici (▶ a émis cet événement)",
+        "running": "en cours",
+        "ended": "finie",
+        "more": "… encore {count}",
+        "list": "Replay attend une liste\u00a0: tous les correctifs d'un astream_log, ou tous les "
+        "événements d'un astream_events. Ceci est de type {type}.",
+        "generator": "Ceci est un générateur asynchrone, qui n'a pas encore tourné. Recueillez ce qu'il "
+        "produit, puis donnez la liste\u00a0: "
+        "Replay([step async for step in chain.astream_events(question)])",
+        "empty": "La liste est vide\u00a0: il n'y a rien à rejouer.",
+        "mixed": "Toutes les étapes doivent être des RunLogPatch, ou toutes des événements "
+        "d'astream_events (v2, chacun avec event, name, run_id, parent_ids et data). "
+        "L'étape {step} est de type {type} et ne convient pas.",
+        "gap": "Le correctif {step} ne va pas avec le document. Donnez tous les correctifs d'une même "
+        "exécution, dans l'ordre.",
+    },
+}
+FIELDS = {"event", "name", "run_id", "parent_ids", "data"}  # of an event, as far as they are used
+SIGNS = {"add": "+", "replace": "~", "remove": "-"}
+FIRST, LAST = 12, 8  # steps at the beginning and the end that a table shows of a long run
+LONGEST = 60  # characters of a value in a table
+KEYS = 6  # of a dict that a table names
+DEPTH = 2  # of a document, down to which all of it is shown
+LIST_HEAD, LIST_TAIL = 1, 3  # entries of a long list that a document shows
+
+
+class Replay:
+    """A recorded run with a slider over its steps; as text and on a saved page, a table of them.
+
+    `recorded` is the list of what `astream_log` or `astream_events` (v2) yielded. Raises TypeError
+    for anything else, and ValueError for an empty list or for patches that do not fit together.
+    """
+
+    def __init__(self, recorded: Sequence[Any]) -> None:
+        if inspect.isasyncgen(recorded):
+            raise TypeError(_say("generator"))
+        if not isinstance(recorded, (list, tuple)):
+            raise TypeError(_say("list", type=type(recorded).__name__))
+        if not recorded:
+            raise ValueError(_say("empty"))
+        fits = _is_patch if _is_patch(recorded[0]) else _is_event
+        for number, step in enumerate(recorded, 1):
+            if not fits(step):
+                raise TypeError(_say("mixed", step=number, type=type(step).__name__))
+        self._run: _Run = _Patches(recorded) if fits is _is_patch else _Events(recorded)
+
+    def __repr__(self) -> str:
+        return "\n".join([self._run.title(), *("  ".join(row) for row in self._rows())])
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        lines = [
+            " | ".join(map(_cell, row)) for row in [self._run.head(), ["---"] * 4, *self._rows()]
+        ]
+        table = "\n".join(f"| {line} |" for line in lines)
+        return {
+            **self._panel()._repr_mimebundle_(),
+            "text/plain": repr(self),
+            "text/markdown": table,
+        }
+
+    def _rows(self) -> list[list[str]]:
+        """Return the table's rows, without the middle of a long run."""
+        count = self._run.count
+        numbers = list(range(1, count + 1))
+        if count <= FIRST + LAST:
+            return [row for number in numbers for row in self._run.rows(number)]
+        head = [row for number in numbers[:FIRST] for row in self._run.rows(number)]
+        tail = [row for number in numbers[-LAST:] for row in self._run.rows(number)]
+        return [*head, ["", _say("left_out", count=count - FIRST - LAST), "", ""], *tail]
+
+    def _panel(self) -> Any:
+        """Return the slider, its two buttons and what they show, as a widget."""
+        import ipywidgets
+
+        count = self._run.count
+        slider = ipywidgets.IntSlider(
+            1, min=1, max=count, description=_say("slider"), layout=ipywidgets.Layout(width="28em")
+        )
+        previous = ipywidgets.Button(description=_say("previous"))
+        following = ipywidgets.Button(description=_say("next"))
+        half = ipywidgets.Layout(flex="1 1 320px", min_width="0")
+        panes = [ipywidgets.HTML(layout=half), ipywidgets.HTML(layout=half)]
+
+        def show(_: Any = None) -> None:
+            number = slider.value
+            previous.disabled, following.disabled = number == 1, number == count
+            for pane, (title, lines) in zip(panes, self._run.views(number), strict=True):
+                pane.value = _pane(title, lines)
+
+        def move(by: int) -> None:
+            slider.value += by
+
+        previous.on_click(lambda _: move(-1))
+        following.on_click(lambda _: move(1))
+        slider.observe(show, "value")
+        show()
+        return ipywidgets.VBox(
+            [
+                ipywidgets.HBox([slider, previous, following]),
+                ipywidgets.HBox(panes, layout=ipywidgets.Layout(flex_flow="row wrap")),
+            ]
+        )
+
+
+View = tuple[str, list[tuple[str, str]]]  # a title, and (sign, text) lines; a sign marks a line
+
+
+class _Run(Protocol):
+    """What was recorded, step by step; steps are numbered from 1."""
+
+    count: int
+
+    def title(self) -> str: ...
+
+    def head(self) -> list[str]: ...
+
+    def rows(self, number: int) -> list[list[str]]: ...
+
+    def views(self, number: int) -> list[View]: ...
+
+
+class _Patches:
+    """The patches of `astream_log`, and the document that they build."""
+
+    def __init__(self, patches: Sequence[RunLogPatch]) -> None:
+        self.patches = patches
+        self.count = len(patches)
+        self.document(self.count)
+
+    def title(self) -> str:
+        return _say("patches", count=self.count)
+
+    def head(self) -> list[str]:
+        return _say("patch_head").split("|")
+
+    def rows(self, number: int) -> list[list[str]]:
+        return [
+            ["" if place else str(number), op["op"], repr(op["path"]), _brief(op.get("value"))]
+            for place, op in enumerate(self.patches[number - 1].ops)
+        ]
+
+    def document(self, number: int) -> tuple[Any, dict[str, str]]:
+        """Return the document after step `number`, and a sign for each path that this step changed.
+
+        Raises ValueError where a patch does not fit.
+        """
+        document: Any = None
+        changed: dict[str, str] = {}
+        for place, patch in enumerate(self.patches[:number], 1):
+            changed = {}
+            for op in patch.ops:
+                try:
+                    document = jsonpatch.apply_patch(document, [op], in_place=True)
+                except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException):
+                    raise ValueError(_say("gap", step=place)) from None
+                path = op["path"]
+                if path.endswith("/-"):  # the end of a list, where the new entry stands now
+                    entries = jsonpointer.resolve_pointer(document, path[:-2])
+                    path = f"{path[:-1]}{len(entries) - 1}"
+                changed[path] = SIGNS.get(op["op"], "*")
+        return document, changed
+
+    def views(self, number: int) -> list[View]:
+        document, changed = self.document(number)
+        ops = []
+        for op in self.patches[number - 1].ops:
+            ops += [("", f"{name}: {_brief(value)}") for name, value in op.items()] + [("", "")]
+        lines = [
+            (next((sign for at, sign in changed.items() if _within(path, at)), ""), text)
+            for path, text in _outline(document, list(changed))
+        ]
+        return [(_say("operations", step=number), ops), (_say("document"), lines)]
+
+
+@dataclass
+class _Heard:
+    """A run as far as events have told of it; `line` is its ancestors and itself."""
+
+    name: str
+    line: tuple[str, ...]
+    said: str = ""
+    open: bool = True
+
+
+class _Events:
+    """The events of `astream_events`, and the runs that they tell of."""
+
+    def __init__(self, events: Sequence[Mapping[str, Any]]) -> None:
+        self.events = events
+        self.count = len(events)
+
+    def title(self) -> str:
+        return _say("events", count=self.count)
+
+    def head(self) -> list[str]:
+        return _say("event_head").split("|")
+
+    def rows(self, number: int) -> list[list[str]]:
+        event = self.events[number - 1]
+        data = event["data"]  # of an event of your own, whatever you sent along
+        known = [
+            key for key in ("chunk", "output", "input") if isinstance(data, dict) and key in data
+        ]
+        said = f"{known[0]}: {_brief(data[known[0]])}" if known else _brief(data) if data else ""
+        nested = "· " * len(event["parent_ids"]) + event["event"]
+        return [[str(number), nested, event["name"], said]]
+
+    def runs(self, number: int) -> list[_Heard]:
+        """Return the runs after event `number`, each below the run that it belongs to."""
+        runs: dict[str, _Heard] = {}
+        for event in self.events[:number]:
+            key = event["run_id"]
+            if key not in runs:  # a filter may have left out its parents
+                parents = [parent for parent in event["parent_ids"] if parent in runs]
+                runs[key] = _Heard(event["name"], (*parents, key))
+            if event["event"] == "on_chat_model_stream":
+                runs[key].said += event["data"]["chunk"].text
+            runs[key].open = not event["event"].endswith(("_end", "_error"))
+        order = {key: place for place, key in enumerate(runs)}
+        return sorted(runs.values(), key=lambda run: [order[key] for key in run.line])
+
+    def views(self, number: int) -> list[View]:
+        event = self.events[number - 1]
+        fields = [("", f"{name}: {_brief(value, depth=2)}") for name, value in event.items()]
+        lines = []
+        for run in self.runs(number):
+            sign = "▶" if run.line[-1] == event["run_id"] else ""
+            state = _say("running" if run.open else "ended")
+            lines.append((sign, "    " * (len(run.line) - 1) + f"{run.name} ({state})"))
+            if run.said:
+                lines.append((sign, "    " * len(run.line) + repr(run.said)))
+        return [(_say("event", step=number), fields), (_say("runs"), lines)]
+
+
+def _say(key: str, **fields: object) -> str:
+    return TEXTS[backend.language][key].format(**fields)
+
+
+def _is_patch(step: Any) -> bool:
+    return type(step) is RunLogPatch  # a RunLog is the sum of several
+
+
+def _is_event(step: Any) -> bool:
+    return isinstance(step, dict) and step.keys() >= FIELDS
+
+
+def _brief(value: Any, depth: int = 0) -> str:
+    """Return a value on one line: texts in full as far as they are short, of objects the kind.
+
+    Of a dict the keys, and its values where `depth` says how far to go down.
+    """
+    if isinstance(value, BaseMessage):
+        return f"{type(value).__name__}({_brief(value.text)})"
+    if isinstance(value, dict) and depth > 0:
+        return (
+            "{"
+            + ", ".join(f"{key}: {_brief(part, depth - 1)}" for key, part in value.items())
+            + "}"
+        )
+    if isinstance(value, dict):
+        more = ["…"] if len(value) > KEYS else []
+        return "{" + ", ".join([*map(str, list(value)[:KEYS]), *more]) + "}"
+    if isinstance(value, list):
+        parts = (_brief(part, depth - 1) for part in value)
+        return "[" + (", ".join(parts) if depth > 0 else f"… {len(value)}" if value else "") + "]"
+    if value is None or isinstance(value, (str, int, float)):
+        text = repr(value)
+        return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    return f"{type(value).__name__}(…)"
+
+
+def _within(path: str, other: str) -> bool:
+    """Say whether a JSON pointer leads to what `other` leads to, or to a part of it."""
+    return f"{path}/".startswith(f"{other}/")
+
+
+def _outline(
+    value: Any, changed: list[str], path: str = "", label: str = "", indent: str = ""
+) -> Iterator[tuple[str, str]]:
+    """Yield a document's lines, each with the JSON pointer of what it shows.
+
+    What lies deep and holds none of the paths `changed` is folded; so is the middle of a long list.
+    """
+    shown = path.count("/") < DEPTH or any(_within(path, at) or _within(at, path) for at in changed)
+    if not (shown and isinstance(value, (dict, list)) and value):
+        yield path, f"{indent}{label}{_brief(value)}"
+        return
+    entries = (
+        [
+            (str(key), f"{json.dumps(key, ensure_ascii=False)}: ", part)
+            for key, part in value.items()
+        ]
+        if isinstance(value, dict)
+        else [(str(place), "", part) for place, part in enumerate(value)]
+    )
+    hidden = range(LIST_HEAD, len(value) - LIST_TAIL) if isinstance(value, list) else range(0)
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    yield path, f"{indent}{label}{opening}"
+    for place, (key, name, part) in enumerate(entries):
+        if place not in hidden:
+            below = f"{path}/{jsonpointer.escape(key)}"
+            yield from _outline(part, changed, below, name, f"{indent}  ")
+        elif place == LIST_HEAD:
+            yield f"{path}/…", f"{indent}  {_say('more', count=len(hidden))}"
+    yield path, f"{indent}{closing}"
+
+
+def _cell(text: str) -> str:
+    """Return a text as it may stand in a Markdown table."""
+    return escape(text, quote=False).replace("|", "\\|").replace("*", "\\*").replace("_", "\\_")
+
+
+def _pane(title: str, lines: list[tuple[str, str]]) -> str:
+    """Return lines as HTML; those with a sign have it in the margin, and are bold."""
+    shown = [
+        f"<b>{sign} {escape(text)}</b>" if sign else f"  {escape(text)}" for sign, text in lines
+    ]
+    style = "max-height: 32em; overflow: auto; line-height: 1.35; white-space: pre-wrap"
+    return (
+        f'<div><b role="status">{escape(title)}</b>'
+        f'<pre role="region" aria-label="{escape(title)}" tabindex="0" style="{style}">'
+        + "\n".join(shown)
+        + "</pre></div>"
+    )

@@ -107,9 +107,6 @@ TEXTS = {
     },
 }
 
-# What every `async def` begins and ends with, whatever stands in it, on one Python or another.
-ASYNC_FRAME = ("GEN_START", "RETURN_GENERATOR", "POP_TOP", "CALL_INTRINSIC_1", "RERAISE")
-
 MARKDOWN = MarkdownIt("commonmark", {"html": False})  # what a learner answered is no markup
 
 CORRECT, INCORRECT, UNTOUCHED = "correct", "incorrect", "not attempted"
@@ -358,11 +355,7 @@ def is_stub(answer: Any) -> bool:
     if not isinstance(answer, FunctionType):
         return answer is ...
     return all(
-<<<<<<< HEAD
         step.opname in NOTHING
-=======
-        step.opname in ("RESUME", "NOP", "RETURN_VALUE", *ASYNC_FRAME)
->>>>>>> l07
         or (step.opname in ("LOAD_CONST", "RETURN_CONST") and step.argval is None)
         for step in dis.get_instructions(answer)
     )

@@ -234,20 +234,11 @@ def test_stubs_are_recognised_and_answers_are_not_mistaken_for_stubs() -> None:
     def documented() -> None:
         """Say something."""
 
-<<<<<<< HEAD
     async def empty_async() -> None:
         """Say something."""
 
     async def working_async() -> None:
         await working_async()
-=======
-    async def coroutine() -> None:
-        """Say something."""
-        ...
-
-    async def awaiting() -> None:
-        await coroutine()
->>>>>>> l07
 
     def constant() -> int:
         return 1
@@ -262,15 +253,10 @@ def test_stubs_are_recognised_and_answers_are_not_mistaken_for_stubs() -> None:
         def method(self) -> int:
             return 2
 
-<<<<<<< HEAD
     assert all(map(exercises.is_stub, [..., empty, documented, empty_async, WithStub]))
     assert not any(
         map(exercises.is_stub, [None, 0, "", constant, working, working_async, Working, len])
     )
-=======
-    assert all(map(exercises.is_stub, [..., empty, documented, coroutine, WithStub]))
-    assert not any(map(exercises.is_stub, [None, 0, "", constant, working, awaiting, Working, len]))
->>>>>>> l07
 
 
 def test_the_buttons_check_the_names_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:

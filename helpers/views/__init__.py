@@ -6,5 +6,4 @@ from helpers.views.stream import watch
 from helpers.views.timeline import Timeline
 from helpers.views.tree import RunTree
 
-__all__ = ["RunTree", "Timeline", "TokenBill", "watch"]
-__all__ = ["Replay", "Timeline", "watch"]
+__all__ = ["Replay", "RunTree", "Timeline", "TokenBill", "watch"]

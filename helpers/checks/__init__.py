@@ -6,6 +6,7 @@ from helpers.checks import (
     lesson_03,
     lesson_04,
     lesson_05,
+    lesson_10,
     lesson_11,
     lesson_13,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "lesson_03",
     "lesson_04",
     "lesson_05",
+    "lesson_10",
     "lesson_11",
     "lesson_13",
 ]

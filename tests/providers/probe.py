@@ -51,6 +51,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.reason = ""  # why the answers end, in the provider's own word
         self.calls_tool = False
+        self.status = 200
         self.asked: dict[str, Any] = {}
         self.headers: list[str] = []
 
@@ -81,7 +82,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             ((_, data),) = parts
             body = json.dumps(data)
-        self.send_response(200)
+        self.send_response(self.server.status)
         self.send_header("Content-Type", "text/event-stream" if streamed else "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -237,6 +238,12 @@ def measure(provider: dict[str, str], functions: str, server: Server) -> dict[st
     found["sent"] = server.asked
     for name, value in {"max_tokens": 5, "max_output_tokens": 5, "stop": ["x"]}.items():
         found[f"call_{name}"] = refusal(lambda n=name, v=value: chat.invoke("Hello!", **{n: v}))
+    server.status = 429
+    try:
+        chat.invoke("Hello!")
+    except Exception as error:  # whichever this package chose
+        found["rate_limited"] = [kind.__name__ for kind in type(error).__mro__]
+    server.status = 200
     del os.environ[provider["key"]]
     found["without_key"] = refusal(lambda: cls(model=model, **own))
     os.environ["OPENAI_API_KEY"], server.headers = OPENAI_KEY, []

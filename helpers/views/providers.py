@@ -79,13 +79,17 @@ class Providers:
             rows.append(f"| {' | '.join([provider['name'], install, made, *others])} |")
         return "\n".join(rows)
 
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+    def tabs(self) -> Any:
+        """Return the tabs, a widget."""
         import ipywidgets
 
         markdown, providers = MarkdownIt("commonmark", {"html": False}), load()
-        tabs = ipywidgets.Tab(
+        return ipywidgets.Tab(
             [ipywidgets.HTML(markdown.render(self.tab(provider))) for provider in providers],
             titles=[provider["name"] for provider in providers],
             selected_index=0,
         )
-        return {**tabs._repr_mimebundle_(), "text/plain": repr(self), "text/markdown": repr(self)}
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+        shown = self.tabs()._repr_mimebundle_()
+        return {**shown, "text/plain": repr(self), "text/markdown": repr(self)}

@@ -24,7 +24,7 @@ from types import SimpleNamespace
 from typing import Any
 
 KEY, OPENAI_KEY = "sk-of-this-provider", "sk-of-openai"
-ANSWER = "Hello there."
+ANSWER, THOUGHT = "Hello there.", "Let me think."
 TOOL, ARGUMENTS = "weather", {"city": "Paris"}
 DECLARED = {
     "name": TOOL,
@@ -100,6 +100,7 @@ def openai(reason: str, calls_tool: bool) -> Parts:
     message: dict[str, Any] = {"role": "assistant", "content": ANSWER}
     if calls_tool:
         message["tool_calls"] = [{"id": "call_12345", "type": "function", "function": function}]
+        message["reasoning_content"] = THOUGHT  # some servers send this; OpenAI's does not
     usage = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
     choices = [{"index": 0, "message": message, "finish_reason": reason}]
     yield "", {**OPENAI, "object": "chat.completion", "choices": choices, "usage": usage}
@@ -222,6 +223,7 @@ def measure(provider: dict[str, str], functions: str, server: Server) -> dict[st
     server.reason = provider["done"]
     chat.invoke("Hello!")
     found["key_travels"] = any(KEY in header for header in server.headers)
+    found["sent_unset"], found["temperature"] = server.asked, chat.temperature
     found["done"] = chat.invoke("Hello!").response_metadata
     server.reason = provider["cut"]
     message = chat.invoke("Hello!")
@@ -230,6 +232,7 @@ def measure(provider: dict[str, str], functions: str, server: Server) -> dict[st
     asked = chat.bind_tools([{"type": "function", "function": DECLARED}]).invoke("Hello!")
     server.calls_tool = False
     found["tools"], found["tool_calls"] = asked.response_metadata, asked.tool_calls
+    found["thought_kept"] = THOUGHT in asked.model_dump_json()
 
     server.reason = provider["done"]
     found["shared_refused"] = refusal(
@@ -289,7 +292,18 @@ def main() -> None:
     server = Server()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     measured = {p["id"]: measure(p, given.functions, server) for p in given.providers}
-    print(json.dumps({"providers": measured, "declared": declared()}, default=str))
+    from langchain.chat_models import init_chat_model
+    from langchain_core.messages import AIMessage
+
+    block = {"type": "thinking", "thinking": [{"type": "text", "text": "2 + 2"}]}
+    thinking = AIMessage([block], response_metadata={"model_provider": "mistralai"})
+    result = {
+        "providers": measured,
+        "declared": declared(),
+        "mistral_thought": thinking.content_blocks[0],
+        "gemini_guessed": refusal(lambda: init_chat_model("gemini-flash-latest")),
+    }
+    print(json.dumps(result, default=str))
 
 
 if __name__ == "__main__":

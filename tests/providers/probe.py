@@ -134,8 +134,8 @@ ANTHROPIC = {
 
 
 def anthropic_stream(reason: str, calls_tool: bool) -> Parts:
-    start = {**ANTHROPIC, "content": [], "stop_reason": None}
-    delta = {"stop_reason": reason, "stop_sequence": None}
+    start: dict[str, Any] = {**ANTHROPIC, "content": [], "stop_reason": None}
+    delta: dict[str, Any] = {"stop_reason": reason, "stop_sequence": None}
     events: list[dict[str, Any]] = [
         {"type": "message_start", "message": start},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},

@@ -7,49 +7,59 @@ from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
-from langchain_core.messages import AIMessage, convert_to_messages
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.output_parsers import StrOutputParser
-from langchain_core.runnables import RunnableLambda
+from langchain_core.outputs import ChatGeneration, ChatResult
 
 from helpers.exercises import WrongAnswer
 from helpers.judging import check, wrong_unless
 from helpers.views import providers
 
+NAME = {"model_name": "a-model"}
 USAGE: Any = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
+
+
+class Prepared(BaseChatModel):
+    """Gives the same answer each time, and keeps the last text of each call."""
+
+    answer: AIMessage
+    heard: list[str] = []
+
+    @property
+    def _llm_type(self) -> str:
+        return "prepared"
+
+    def _generate(self, messages: list[BaseMessage], *_: Any, **options: Any) -> ChatResult:
+        self.heard.append(messages[-1].text)
+        return ChatResult(generations=[ChatGeneration(message=self.answer)])
 
 
 @check("10-providers/ask", "ask")
 def ask(function: Any) -> None:
-    own = {"token_usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}}
+    own: Any = {**NAME, "token_usage": {"total_tokens": 7}}
     block: Any = {"type": "text", "text": "Two."}
+    more: Any = {**USAGE, "output_tokens": 6, "total_tokens": 9}
     answers = [
         AIMessage("One.", usage_metadata=USAGE, response_metadata=own),
-        AIMessage([block], usage_metadata={**USAGE, "output_tokens": 6, "total_tokens": 9}),
-        AIMessage("Three."),
+        AIMessage([block], usage_metadata=more, response_metadata=NAME),
+        AIMessage("Three.", response_metadata=NAME),
     ]
     for number, answer in enumerate(answers):
-        heard: list[str] = []
-
-        def reply(messages: Any, heard: list[str] = heard, answer: AIMessage = answer) -> AIMessage:
-            given = messages if isinstance(messages, list) else [messages]
-            heard.append(convert_to_messages(given)[-1].text)
-            return answer
-
-        question = f"Question {number}?"
+        model, question = Prepared(answer=answer), f"Question {number}?"
         expected = answer.usage_metadata and answer.usage_metadata["total_tokens"]
         try:
-            got = function(RunnableLambda(reply), question)
+            got = function(model, question)
         except (KeyError, TypeError, AttributeError) as error:
-            said = f"{type(error).__name__}: {error}"
             if number == 0:  # an ordinary slip: shown with its line
                 raise
             if isinstance(error, KeyError):
-                raise WrongAnswer("own", error=said) from None
+                raise WrongAnswer("own", error=repr(error)) from None
             if number == 1:
-                raise WrongAnswer("text", expected=answer.text, got=said) from None
-            raise WrongAnswer("uncounted", got=said) from None
+                raise WrongAnswer("text", expected=answer.text, got=repr(error)) from None
+            raise WrongAnswer("uncounted", got=repr(error)) from None
         wrong_unless(got is not None, "none")
-        wrong_unless(heard[-1:] == [question], "unasked", expected=question, got=heard)
+        wrong_unless(model.heard[-1:] == [question], "unasked", expected=question, got=model.heard)
         wrong_unless(isinstance(got, (tuple, list)) and len(got) == 2, "shape", got=got)
         wrong_unless(got[0] == answer.text, "text", expected=answer.text, got=got[0])
         key = "uncounted" if expected is None else "tokens"
@@ -83,9 +93,7 @@ def ending(function: Any) -> None:
         try:
             got = function(message)
         except (KeyError, AttributeError, TypeError) as error:
-            raise WrongAnswer(
-                "missing", given=given, error=f"{type(error).__name__}: {error}"
-            ) from None
+            raise WrongAnswer("missing", given=given, error=repr(error)) from None
         key = {"tools": "tools", None: "unknown"}.get(expected, "other")
         wrong_unless(got == expected, key, given=given, expected=expected, got=repr(got))
 
@@ -181,9 +189,8 @@ def title_test(function: Any) -> None:
         try:
             function(noting)
         except Exception as error:
-            said = f"{type(error).__name__}: {error}"
             wrong_unless(any(result is not None for _, result in seen) or not seen, "unused")
-            raise WrongAnswer("refused", variant=variant, error=said) from None
+            raise WrongAnswer("refused", variant=variant, error=repr(error)) from None
     wrong_unless(any(result is not None for _, result in seen), "unused")
     always = next(result for _, result in seen if result is not None)
     for key, broken in [*BROKEN, ("constant", lambda model, text: always)]:
@@ -192,5 +199,5 @@ def title_test(function: Any) -> None:
         except AssertionError:
             continue
         except Exception as error:
-            raise WrongAnswer("kind", error=f"{type(error).__name__}: {error}") from None
+            raise WrongAnswer("kind", error=repr(error)) from None
         raise WrongAnswer(key)

@@ -184,6 +184,7 @@ def test_what_the_prose_says_of_single_providers(measured: dict[str, Any]) -> No
     assert those(measured, "openai_key_travels") == {"openai", "together"}
     assert found["openai"]["sent"]["max_completion_tokens"] == 7
     assert not found["openai"]["thought_kept"]
+    assert found["openai"]["path_with_tools"].endswith("/responses")
     limited = {name for name in everyone if "ModelRateLimitError" in found[name]["rate_limited"]}
     assert limited == everyone - {"mistralai"}
     assert measured["mistral_thought"] == {"type": "reasoning", "reasoning": "2 + 2"}

@@ -53,6 +53,7 @@ class Server(ThreadingHTTPServer):
         self.calls_tool = False
         self.status = 200
         self.asked: dict[str, Any] = {}
+        self.path = ""
         self.headers: list[str] = []
 
     @property
@@ -64,6 +65,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_POST(self) -> None:
+        self.server.path = self.path
         self.server.asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.headers = [str(value) for value in self.headers.values()]
         streamed = self.server.asked.get("stream") or "streamGenerateContent" in self.path
@@ -228,9 +230,12 @@ def measure(provider: dict[str, str], functions: str, server: Server) -> dict[st
     server.reason = provider["cut"]
     message = chat.invoke("Hello!")
     found["cut"], found["usage"] = message.response_metadata, message.usage_metadata
+    tools = [{"type": "function", "function": DECLARED}]
     server.reason, server.calls_tool = provider["tools"], True
-    asked = chat.bind_tools([{"type": "function", "function": DECLARED}]).invoke("Hello!")
+    asked = chat.bind_tools(tools).invoke("Hello!")
     server.calls_tool = False
+    refusal(lambda: cls(model=model, **own).bind_tools(tools).invoke("Hello!"))
+    found["path_with_tools"] = server.path
     found["tools"], found["tool_calls"] = asked.response_metadata, asked.tool_calls
     found["thought_kept"] = THOUGHT in asked.model_dump_json()
 

@@ -2,8 +2,10 @@
 
 from helpers.views.bill import TokenBill
 from helpers.views.replay import Replay
+from helpers.views.providers import Providers
 from helpers.views.stream import watch
 from helpers.views.timeline import Timeline
 from helpers.views.tree import RunTree
 
 __all__ = ["Replay", "RunTree", "Timeline", "TokenBill", "watch"]
+__all__ = ["Providers", "Timeline", "watch"]

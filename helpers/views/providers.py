@@ -1,0 +1,95 @@
+"""The six providers of lesson 10, one tab each; on a saved page, one table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from markdown_it import MarkdownIt
+
+from helpers import backend
+
+FILE = Path(__file__).parents[1] / "providers.yaml"
+
+TEXTS = {
+    "en": {
+        "head": "| provider | install | make a model | key | spelled differently | a cut answer |",
+        "install": "Install: {}",
+        "key": "Key: {}",
+        "own": "Spelled differently: {}",
+        "cut": "A cut answer: {}",
+        "spelling": "`{own}` for `{common}`",
+    },
+    "zh": {
+        "head": "| 服务商 | 安装 | 创建模型 | 密钥 | 写法不同的参数 | 被截断的回答 |",
+        "install": "安装：{}",
+        "key": "密钥：{}",
+        "own": "写法不同：{}",
+        "cut": "被截断的回答：{}",
+        "spelling": "`{common}` 写作 `{own}`",
+    },
+    "fr": {
+        "head": "| fournisseur | installer | créer un modèle | clé | écrit autrement | une réponse coupée |",
+        "install": "Installer\u00a0: {}",
+        "key": "Clé\u00a0: {}",
+        "own": "Écrit autrement\u00a0: {}",
+        "cut": "Une réponse coupée\u00a0: {}",
+        "spelling": "`{own}` pour `{common}`",
+    },
+}
+
+
+def load() -> list[dict[str, str]]:
+    """Return the providers of providers.yaml, which says what each entry means."""
+    providers: list[dict[str, str]] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    return providers
+
+
+def code(provider: dict[str, str]) -> list[str]:
+    """Return the two lines that make this provider's chat model."""
+    module, name = provider["package"].replace("-", "_"), provider["class"]
+    return [f"from {module} import {name}", f'chat = {name}(model="{provider["model"]}")']
+
+
+class Providers:
+    """What each provider's chat model needs, and what it spells in its own way."""
+
+    def facts(self, provider: dict[str, str]) -> dict[str, str]:
+        """Return what there is to know about one provider beside its code, as Markdown."""
+        return {
+            "install": f"`pip install {provider['package']}`",
+            "key": f"`{provider['key']}`",
+            "own": TEXTS[backend.language]["spelling"].format(**provider),
+            "cut": f'`response_metadata["{provider["reason"]}"]` = `"{provider["cut"]}"`',
+        }
+
+    def tab(self, provider: dict[str, str]) -> str:
+        """Return one provider's tab, as Markdown."""
+        texts, facts = TEXTS[backend.language], self.facts(provider)
+        lines = [f"- {texts[key].format(fact)}" for key, fact in facts.items()]
+        return "\n".join(["```python", "\n\n".join(code(provider)), "```", *lines])
+
+    def __repr__(self) -> str:
+        head = TEXTS[backend.language]["head"]
+        rows = [head, "| --- " * (head.count("|") - 1) + "|"]
+        for provider in load():
+            install, *others = self.facts(provider).values()
+            made = "<br>".join(f"`{line}`" for line in code(provider))
+            rows.append(f"| {' | '.join([provider['name'], install, made, *others])} |")
+        return "\n".join(rows)
+
+    def tabs(self) -> Any:
+        """Return the tabs, a widget."""
+        import ipywidgets
+
+        markdown, providers = MarkdownIt("commonmark", {"html": False}), load()
+        return ipywidgets.Tab(
+            [ipywidgets.HTML(markdown.render(self.tab(provider))) for provider in providers],
+            titles=[provider["name"] for provider in providers],
+            selected_index=0,
+        )
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+        shown = self.tabs()._repr_mimebundle_()
+        return {**shown, "text/plain": repr(self), "text/markdown": repr(self)}

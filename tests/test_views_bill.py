@@ -107,7 +107,7 @@ def test_bad_data_is_said_in_the_readers_language(lang: str) -> None:
     texts = bill.TEXTS[lang]
     assert set(texts) == set(bill.TEXTS["en"])
     good = message("big", (1, 1))
-    wrong: list[Any] = [None, "x", good, ["x"], [good, None], good.usage_metadata]
+    wrong: list[Any] = [None, "x", good, ["x"], [good, None], good.usage_metadata, {"big": {}}]
     for calls in wrong:
         with pytest.raises(TypeError, match="AIMessage"):
             TokenBill(calls, PRICES)

@@ -126,6 +126,16 @@ def test_a_failure_is_marked_by_a_word_and_told_where_it_began(seconds: None) ->
     assert [is_open for _, is_open, _ in Outline(html).summaries] == [True, False, True]
 
 
+def test_a_name_is_no_markup_and_a_model_that_failed_has_no_tokens(seconds: None) -> None:
+    named = GenericFakeChatModel(messages=iter([]), name="<i>")
+    (run,) = runs_of(lambda: named.with_fallbacks([model(ANSWER)]).invoke("x"))
+    lines = repr(RunTree([run])).splitlines()
+    assert lines[0] == "RunnableWithFallbacks · chain · 0.00 s · 3 + 4 tokens"
+    assert lines[1].startswith("  <i> · llm · 0.00 s · failed · ")
+    html = RunTree([run])._repr_html_()
+    assert "&lt;i&gt; · llm" in html and "<i>" not in html
+
+
 def test_tokens_are_unknown_as_soon_as_one_call_does_not_tell(seconds: None) -> None:
     def both(_: Any) -> None:
         model(ANSWER).invoke("x")

@@ -18,7 +18,8 @@ from helpers.judging import check, choice, wrong_unless
 
 # How long each question takes, in seconds: the second is answered before the first.
 SECONDS = {"one": 0.3, "two": 0.2, "three": 0.23, "four": 0.17, "five": 0.11, "six": 0.05}
-SLOW = "slow"
+# Questions that take longer than the time that is allowed for them, or than a constant.
+SLOW = {"seven": 0.9, "slow": 1.5}
 
 
 class Desk:
@@ -51,7 +52,7 @@ class Desk:
     async def answer(self, question: Any) -> AIMessage:
         self.begin()
         try:
-            await asyncio.sleep(1.5 if question == SLOW else SECONDS[question])
+            await asyncio.sleep(SLOW[question] if question in SLOW else SECONDS[question])
         finally:
             self.end()
         return AIMessage(f"{question}!")
@@ -62,8 +63,9 @@ def run(
 ) -> tuple[Any, bool]:
     """Return what a coroutine function returns, and whether the event loop was free meanwhile.
 
-    `after` is called before the event loop ends. Raises WrongAnswer("plain") where `function` is
-    no coroutine function, WrongAnswer("unawaited") where it leaves something to await.
+    `after` is called before the event loop ends. Raises WrongAnswer: "plain" where
+    `function` is no coroutine function, "generator" where it yields, "unawaited" where it leaves
+    something to await.
     """
 
     async def work() -> tuple[Any, bool]:
@@ -77,6 +79,7 @@ def run(
 
         ticker = asyncio.create_task(tick())
         made = function(*arguments)
+        wrong_unless(not inspect.isasyncgen(made), "generator")
         wrong_unless(inspect.isawaitable(made), "plain")
         begun = time.perf_counter()
         got = await made
@@ -115,19 +118,24 @@ def both(function: Any) -> None:
 @check("06-async/within", "within")
 def within(function: Any) -> None:
     desk = Desk()
-    got, _ = run(function, desk.model, "six", 5)
+    begun = time.perf_counter()
+    got, _ = run(function, desk.model, "six", 3)
+    wrong_unless(time.perf_counter() - begun < 1.5, "waits")
     wrong_unless(got is not None, "none")
     wrong_unless(not isinstance(got, BaseMessage), "message")
-    wrong_unless(got == "six!", "other", got=got, expected="six!")
+    wrong_unless(got == "six!", "other", got=repr(got), expected="'six!'")
+    got, free = run(function, desk.model, "seven", 3)
+    wrong_unless(free, "blocked")
+    wrong_unless(got == "seven!", "constant", got=got, seconds=3)
     begun = time.perf_counter()
     left: list[int] = []
     try:
-        got, free = run(function, desk.model, SLOW, 0.2, after=lambda: left.append(desk.running))
+        got, free = run(function, desk.model, "slow", 0.2, after=lambda: left.append(desk.running))
     except asyncio.TimeoutError as error:
         raise WrongAnswer("escaped", error=type(error).__name__) from None
     wrong_unless(free, "blocked")
-    wrong_unless(time.perf_counter() - begun < 1, "late")
-    wrong_unless(got is None, "other", got=got, expected=None)
+    wrong_unless(time.perf_counter() - begun < 0.8, "late")
+    wrong_unless(got is None, "other", got=repr(got), expected=None)
     wrong_unless(left == [0], "running")
 
 
@@ -141,8 +149,12 @@ def gated(function: Any) -> None:
 
         return ask
 
-    got, _ = run(function, [asker(question) for question in SECONDS], 2)
+    try:
+        got, _ = run(function, [asker(question) for question in SECONDS], 2)
+    except RuntimeError as error:
+        raise WrongAnswer("loop") if "different event loop" in str(error) else error from None
     wrong_unless(got is not None, "none")
+    wrong_unless(isinstance(got, (list, tuple)), "type", got=type(got).__name__)
     expected = [f"{question}!" for question in SECONDS]
     wrong_unless(desk.most <= 2, "many", got=desk.most, limit=2)
     wrong_unless(list(got) == expected, "other", got=got, expected=expected)

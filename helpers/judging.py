@@ -35,9 +35,9 @@ def choice(name: str, right: str, wrong: str) -> None:
         if letter in list(wrong):
             raise WrongAnswer(letter)
         if letter != right:
-            raise WrongAnswer(
-                "choices", letters=", ".join(sorted(wrong + right)), example=min(wrong + right)
-            )
+            comma = "、" if backend.language == "zh" else ", "
+            letters = sorted(wrong + right)
+            raise WrongAnswer("choices", letters=comma.join(letters), example=letters[0])
 
 
 def wrong_unless(good: bool, key: str, **fields: object) -> None:

@@ -111,7 +111,9 @@ def _go_on(prompt: str) -> str:
     """Return how a text goes on; one that the chat template made goes on with the chat's answer."""
     messages = template.parse(prompt)
     if not messages:
-        return book.go_on(prompt)
+        text = book.go_on(prompt)
+        # Who types ordinary spaces before French colons gets them back.
+        return text if "\u00a0" in prompt else text.replace("\u00a0", " ")
     entry = book.find(messages)
     return entry.answer if entry else book.unknown(book.language_of(messages[-1].text))
 

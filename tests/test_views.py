@@ -50,6 +50,12 @@ def test_a_timeline_draws_each_call_to_scale(monkeypatch: pytest.MonkeyPatch) ->
     assert svg.count("<title>&lt;ask&gt;</title>") == 4
 
 
+def test_french_has_a_decimal_comma(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend, "language", "fr")
+    clock = views.Timeline().lane("une boucle")
+    assert repr(clock) == "une boucle\u00a0: 0 appels en 0,00 s"
+
+
 def test_an_empty_timeline_and_one_without_a_lane() -> None:
     clock = views.Timeline()
     assert repr(clock) == "" and clock._repr_svg_().endswith("</svg>")

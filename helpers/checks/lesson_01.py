@@ -21,6 +21,7 @@ def template(function: Any) -> None:
     wrong_unless(got is not None, "none")
     wrong_unless(isinstance(got, str), "type", got=type(got).__name__)
     wrong_unless(got != turns, "open")
+    wrong_unless(f"{got}\n" != expected, "newline")
     wrong_unless(not re.fullmatch(re.escape(expected) + r"\s*</s>\s*", got), "closed")
     wrong_unless(got == expected, "other", got=repr(got), expected=repr(expected))
 
@@ -60,12 +61,10 @@ def ask(function: Any) -> None:
         return text
 
     got, _ = captured(lambda: function(RunnableLambda(go_on), "Who speaks?"))
+    wrong_unless(bool(heard), "unused")
+    wrong_unless("Who speaks?" in heard[-1], "question", got=repr(heard[-1]))
     wrong_unless(got is not None, "none")
-    wrong_unless(
-        bool(heard) and dialogue.fullmatch(heard[-1]) is not None,
-        "dialogue",
-        got=repr(heard[-1] if heard else ""),
-    )
+    wrong_unless(dialogue.fullmatch(heard[-1]) is not None, "dialogue", got=repr(heard[-1]))
     expected = "The parrot, of course."
     wrong_unless("And who sings" not in str(got), "chatter", got=got)
     wrong_unless(str(got).strip() != expected or got == expected, "blank", got=repr(got))

@@ -5,8 +5,15 @@ from __future__ import annotations
 import unicodedata
 from html import escape
 
+from helpers import backend
+
 WIDTH = 720  # of a picture, in pixels
 CLOSING = "，。；：、！？）”"  # signs that may not begin a line
+
+
+def decimal(value: float) -> str:
+    """Return a number as text with two decimals, and a decimal comma in French."""
+    return f"{value:.2f}".replace(".", "," if backend.language == "fr" else ".")
 
 
 def picture(height: float, title: str, parts: list[str]) -> str:

@@ -11,25 +11,25 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
 
 from helpers import backend
-from helpers.views.drawing import WIDTH, picture, wrap
+from helpers.views.drawing import WIDTH, decimal, picture, wrap
 
 TEXTS = {
     "en": {
         "first": "first token",
         "last": "last token",
-        "summary": "{count} tokens; first after {first:.2f} s, last after {last:.2f} s; {rate:.0f} a second",
+        "summary": "{count} tokens; first after {first} s, last after {last} s; {rate:.0f} a second",
         "none": "no token came",
     },
     "zh": {
         "first": "第一个 token",
         "last": "最后一个 token",
-        "summary": "{count} 个 token；第一个在 {first:.2f} 秒后，最后一个在 {last:.2f} 秒后；每秒 {rate:.0f} 个",
+        "summary": "{count} 个 token；第一个在 {first} 秒后，最后一个在 {last} 秒后；每秒 {rate:.0f} 个",
         "none": "没有收到 token",
     },
     "fr": {
         "first": "premier token",
         "last": "dernier token",
-        "summary": "{count} tokens\u00a0; le premier après {first:.2f} s, le dernier après {last:.2f} s\u00a0; "
+        "summary": "{count} tokens\u00a0; le premier après {first} s, le dernier après {last} s\u00a0; "
         "{rate:.0f} par seconde",
         "none": "aucun token n'est arrivé",
     },
@@ -75,7 +75,9 @@ class _Stream:
             return texts["none"]
         first, last = self.arrivals[0][0], self.arrivals[-1][0]
         rate = (len(self.arrivals) - 1) / (last - first) if last > first else 0.0
-        return texts["summary"].format(count=len(self.arrivals), first=first, last=last, rate=rate)
+        return texts["summary"].format(
+            count=len(self.arrivals), first=decimal(first), last=decimal(last), rate=rate
+        )
 
     def _repr_svg_(self) -> str:
         texts = TEXTS[backend.language]

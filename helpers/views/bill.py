@@ -29,6 +29,7 @@ TEXTS = {
         "price_output": "{model}: price of a million output tokens",
         "prices": "Prices per million tokens: {prices}.",
         "full_price": " Cached tokens count at the full price.",
+        "separator": "; ",
         "price": "{model} {input:g} in, {output:g} out",
         "empty": "There is nothing on this bill: no call was counted.",
         "type": "TokenBill(…) takes a list of AIMessages, or the usage_metadata of "
@@ -51,12 +52,13 @@ TEXTS = {
         "price_input": "{model}：每百万输入 token 的价格",
         "price_output": "{model}：每百万输出 token 的价格",
         "prices": "每百万 token 的价格：{prices}。",
+        "separator": "；",
         "full_price": "来自缓存的 token 按全价计算。",
         "price": "{model} 输入 {input:g}，输出 {output:g}",
         "empty": "账单是空的：没有统计到任何调用。",
         "type": "TokenBill(…) 需要 AIMessage 的列表，或者 get_usage_metadata_callback() 的 "
         "usage_metadata，而不是 {got}。",
-        "price_type": "prices 是一个字典，从模型名到两个数：每百万输入 token 和每百万输出 token 的价格，"
+        "price_type": "prices 应是一个字典，键是模型名，值是两个数：每百万输入 token 和每百万输出 token 的价格，"
         '例如 {{"built-in": (0.5, 2.0)}}。实际是：{got}',
     },
     "fr": {
@@ -74,13 +76,14 @@ TEXTS = {
         "price_output": "{model}\u00a0: prix d'un million de tokens en sortie",
         "prices": "Prix par million de tokens\u00a0: {prices}.",
         "full_price": " Les tokens en cache comptent au plein tarif.",
+        "separator": "\u00a0; ",
         "price": "{model} {input:g} en entrée, {output:g} en sortie",
         "empty": "La facture est vide\u00a0: aucun appel n'a été compté.",
         "type": "TokenBill(…) attend une liste d'AIMessage, ou l'usage_metadata de "
         "get_usage_metadata_callback(), et non {got}.",
-        "price_type": "prices est un dictionnaire qui donne pour chaque nom de modèle deux nombres, le "
+        "price_type": "prices doit être un dictionnaire qui donne pour chaque nom de modèle deux nombres, le "
         "prix d'un million de tokens en entrée et celui d'un million de tokens en sortie, par exemple "
-        '{{"built-in": (0.5, 2.0)}}\u00a0; ceci n\'en est pas un\u00a0: {got}',
+        '{{"built-in": (0.5, 2.0)}}\u00a0; ceci ne convient pas\u00a0: {got}',
     },
 }
 
@@ -166,7 +169,7 @@ class TokenBill:
             for model, (price_in, price_out) in self.prices.items()
         ]
         cached = any(row.tokens and row.tokens["cached"] for row in self.rows)
-        line = texts["prices"].format(prices="; ".join(said) or texts["unknown"])
+        line = texts["prices"].format(prices=texts["separator"].join(said) or texts["unknown"])
         return line + (texts["full_price"] if cached else "")
 
     def _markdown(self) -> str:

@@ -30,6 +30,7 @@ TEXTS = {
         "document": "The document after it (+ added, ~ replaced)",
         "event": "Event {step}",
         "runs": "The runs so far (▶ sent this event)",
+        "run": "{name} ({state})",
         "running": "running",
         "ended": "ended",
         "more": "… {count} more",
@@ -52,20 +53,21 @@ TEXTS = {
         "previous": "← 上一步",
         "next": "下一步 →",
         "operations": "第 {step} 步做了什么",
-        "document": "之后的文档（+ 添加，~ 替换）",
+        "document": "这一步之后的文档（+ 添加，~ 替换）",
         "event": "第 {step} 个事件",
         "runs": "到目前为止的运行（▶ 发出了这个事件）",
+        "run": "{name}（{state}）",
         "running": "进行中",
         "ended": "已结束",
         "more": "…… 还有 {count} 项",
         "list": "Replay 需要一个列表：一次 astream_log 的全部补丁，或一次 astream_events 的全部事件。"
         "这里的类型是 {type}。",
-        "generator": "这是一个异步生成器，还没有运行。请先收集它给出的内容，再把列表交进来："
+        "generator": "这是一个异步生成器，还没有运行。请先收集它给出的内容，再传入列表："
         "Replay([step async for step in chain.astream_events(question)])",
         "empty": "列表是空的，没有可以回放的内容。",
         "mixed": "各步必须全是 RunLogPatch，或者全是 astream_events（v2）的事件，"
-        "每个都有 event、name、run_id、parent_ids 和 data。第 {step} 步的类型是 {type}，对不上。",
-        "gap": "第 {step} 个补丁和文档对不上。请按顺序交进同一次运行的全部补丁。",
+        "每个都有 event、name、run_id、parent_ids 和 data。第 {step} 步的类型是 {type}，不符合要求。",
+        "gap": "第 {step} 个补丁和文档对不上。请按顺序传入同一次运行的全部补丁。",
     },
     "fr": {
         "patches": "{count} correctifs",
@@ -77,11 +79,12 @@ TEXTS = {
         "previous": "← Précédente",
         "next": "Suivante →",
         "operations": "Ce que fait l'étape {step}",
-        "document": "Le document ensuite (+ ajouté, ~ remplacé)",
+        "document": "Le document après cela (+ ajouté, ~ remplacé)",
         "event": "Événement {step}",
         "runs": "Les exécutions jusqu'ici (▶ a émis cet événement)",
+        "run": "{name} ({state})",
         "running": "en cours",
-        "ended": "finie",
+        "ended": "terminée",
         "more": "… encore {count}",
         "list": "Replay attend une liste\u00a0: tous les correctifs d'un astream_log, ou tous les "
         "événements d'un astream_events. Ceci est de type {type}.",
@@ -92,7 +95,7 @@ TEXTS = {
         "mixed": "Toutes les étapes doivent être des RunLogPatch, ou toutes des événements "
         "d'astream_events (v2, chacun avec event, name, run_id, parent_ids et data). "
         "L'étape {step} est de type {type} et ne convient pas.",
-        "gap": "Le correctif {step} ne va pas avec le document. Donnez tous les correctifs d'une même "
+        "gap": "Le correctif {step} ne s'applique pas au document. Donnez tous les correctifs d'une même "
         "exécution, dans l'ordre.",
     },
 }
@@ -307,7 +310,9 @@ class _Events:
         for run in self.runs(number):
             sign = "▶" if run.line[-1] == event["run_id"] else ""
             state = _say("running" if run.open else "ended")
-            lines.append((sign, "    " * (len(run.line) - 1) + f"{run.name} ({state})"))
+            lines.append(
+                (sign, "    " * (len(run.line) - 1) + _say("run", name=run.name, state=state))
+            )
             if run.said:
                 lines.append((sign, "    " * len(run.line) + repr(run.said)))
         return [(_say("event", step=number), fields), (_say("runs"), lines)]

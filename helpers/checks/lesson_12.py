@@ -32,6 +32,7 @@ def card(function: Any) -> None:
     asked: list[str] = []
 
     def reply(given: Any) -> AIMessage:
+        wrong_unless(not isinstance(given, dict), "unprompted", got=given)
         asked.append(" ".join(message.text for message in as_messages(given)))
         return AIMessage("squawk")
 
@@ -41,7 +42,8 @@ def card(function: Any) -> None:
     for term in ("moulting", "nesting"):
         got = chain.invoke({"term": term})
         wrong_unless(isinstance(got, dict), "dict", got=got)
-        wrong_unless(term in (asked or [""])[-1], "unasked", got=(asked or [""])[-1])
+        wrong_unless(bool(asked), "other-model")
+        wrong_unless(term in asked[-1], "unasked", got=asked[-1])
         wrong_unless("term" in got, "lost", got=got)
         wrong_unless(got["term"] != {"term": term}, "nested")
         wrong_unless(not isinstance(got.get("answer"), BaseMessage), "message")
@@ -59,11 +61,12 @@ def ticket(model: Any) -> None:
     ]
     for given in good:
         try:
-            made = model(**given)
+            made = model.model_validate(given)
         except ValidationError as error:
             problem = error.errors()[0]
             told = f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
             raise WrongAnswer("refused", given=given, error=told) from None
+        wrong_unless(isinstance(made, model), "lost", given=given, got=made)
         got = {name: getattr(made, name, None) for name in ("name", "adults", "children")}
         expected = {"children": 0, **given}
         wrong_unless(got == expected, "other", got=got, expected=expected)
@@ -76,7 +79,7 @@ def ticket(model: Any) -> None:
     ]
     for given in bad:
         try:
-            model(**given)
+            model.model_validate(given)
         except ValidationError:
             continue
         raise WrongAnswer("accepted", given=given)
@@ -115,22 +118,24 @@ def ask(function: Any) -> None:
         questions = [message.text for message in messages if isinstance(message, HumanMessage)]
         wrong_unless(question in questions, "unasked", question=question)
         results = [message for message in messages if isinstance(message, ToolMessage)]
-        requests = [
-            message for message in messages if isinstance(message, AIMessage) and message.tool_calls
-        ]
-        wrong_unless(bool(requests) or not results, "request")
+        requests = [message for message in messages if isinstance(message, AIMessage)]
+        kinds = ", ".join(message.type for message in messages)
+        wrong_unless(len(requests) <= len(TURNS), "request", got=kinds)
+        expected_kinds = ["human"]
         for (calls, expected), request in zip(TURNS, requests, strict=False):
-            wrong_unless(request.tool_calls == calls, "request")
-            ids = [made["id"] for made in calls]
-            told = [message for message in results if message.tool_call_id in ids]
+            wrong_unless(request.tool_calls == calls, "request", got=kinds)
+            told = {
+                message.tool_call_id: message.text
+                for message in results
+                if message.tool_call_id in [made["id"] for made in calls]
+            }
             wrong_unless(len(told) == len(calls), "missing", asked=len(calls), got=len(told))
-            texts = {message.tool_call_id: message.text for message in told}
-            got = [texts.get(identifier, "") for identifier in ids]
+            got = [told[made["id"]] for made in calls]
             wrong_unless(got == expected, "results", got=got, expected=expected)
+            expected_kinds += ["ai", *["tool"] * len(calls)]
+        in_order = [message.type for message in messages if message.type != "system"]
+        wrong_unless(in_order == expected_kinds, "request", got=kinds)
         if len(requests) < len(TURNS):
-            wrong_unless(
-                len(results) == sum(len(turn[0]) for turn in TURNS[: len(requests)]), "request"
-            )
             return AIMessage("", tool_calls=TURNS[len(requests)][0])
         return AIMessage("It is 42.")
 

@@ -1,0 +1,256 @@
+"""ChatParrotLink, the course's own chat model: it repeats the beginning of what it hears."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, NamedTuple, NoReturn
+
+import regex
+from langchain_core.exceptions import ModelTimeoutError
+from langchain_core.language_models import BaseChatModel, LangSmithParams
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages.ai import UsageMetadata
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+PROVIDER = "parrot-link"
+# What a call may change, by the names that callers use.
+SETTINGS = {
+    "model": "model_name",
+    "model_name": "model_name",
+    "parrot_buffer_length": "parrot_buffer_length",
+    "temperature": "temperature",
+    "max_tokens": "max_tokens",
+    "timeout": "timeout",
+    "max_retries": "max_retries",
+    "seconds_per_token": "seconds_per_token",
+}
+
+
+def characters(text: str) -> list[str]:
+    """Split a text into characters as a reader sees them: grapheme clusters, by Unicode's rules.
+
+    A family emoji or an accented letter is one of them, however many code points it takes.
+    """
+    return list(text) if text.isascii() and "\r" not in text else regex.findall(r"\X", text)
+
+
+def cut_at_stop(text: str, stop: list[str]) -> str | None:
+    """Return what comes before the stop string that is complete first, None where none occurs.
+
+    Of several that end at the same place the longest counts. A model that writes from left to
+    right, piece by piece, stops at the same place.
+    """
+    found = [(start + len(end), start) for end in stop if (start := text.find(end)) >= 0]
+    return text[: min(found)[1]] if found else None
+
+
+class Answer(NamedTuple):
+    """What a parrot will say: its characters, how they end, and what they cost."""
+
+    characters: list[str]
+    metadata: dict[str, Any]
+    usage: UsageMetadata
+
+
+class ChatParrotLink(BaseChatModel):
+    """A chat model that repeats the first characters of the last message.
+
+    One character, as a reader sees it, is one token.
+    """
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    model_name: str = Field(default="parrot-1", alias="model", min_length=1)
+    """The model's name, as `model` or `model_name`."""
+    parrot_buffer_length: int = Field(ge=1)
+    """How many characters of the last message the parrot can remember."""
+    temperature: float | None = None
+    """0 or None: a parrot repeats exactly, and refuses any other."""
+    max_tokens: int | None = Field(default=None, ge=1)
+    """How many tokens an answer may have."""
+    timeout: float | None = Field(default=None, gt=0)
+    """How many seconds an answer may take; ModelTimeoutError is raised at the end of them."""
+    stop: list[str] | None = None
+    """Texts at which an answer ends; they are left out of it. Those of a call replace these."""
+    max_retries: int = Field(default=2, ge=0)
+    """Any number: a parrot never fails in a way that another try would mend."""
+    seconds_per_token: float = Field(default=0, ge=0)
+    """How long the parrot takes for each token."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, values: Any) -> Any:
+        names = {name for key, field in cls.model_fields.items() for name in (key, field.alias)}
+        given = values if isinstance(values, dict) else {}
+        # A warning and no refusal, as LangChain's own tests hand over an `api_key` to every model.
+        # A name with an underscore is LangChain's: what it remembers of an object in use.
+        for name in given:
+            if name not in names and name[:1] != "_":
+                warnings.warn(f"ChatParrotLink has no setting {name!r}: ignored", stacklevel=4)
+        return values
+
+    @field_validator("temperature")
+    @classmethod
+    def _exact(cls, temperature: float | None) -> float | None:
+        if temperature:
+            raise ValueError("a parrot repeats exactly, so its temperature can only be 0")
+        return temperature
+
+    @field_validator("stop", mode="before")
+    @classmethod
+    def _stop_strings(cls, stop: Any) -> Any:
+        stops = [stop] if isinstance(stop, str) else stop
+        if stops and "" in stops:
+            raise ValueError("an empty stop string would end every answer before it begins")
+        return stops
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return self.model_name
+
+    @property
+    def _llm_type(self) -> str:
+        return PROVIDER
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        """All that an answer depends on, for traces and for the key of a cache."""
+        return {name: getattr(self, name) for name in [*dict.fromkeys(SETTINGS.values()), "stop"]}
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        params = super()._get_ls_params(stop=stop or self.stop, **kwargs)
+        return {**params, "ls_provider": PROVIDER}
+
+    def _changed(self, stop: Any, kwargs: dict[str, Any]) -> ChatParrotLink:
+        """Return the parrot with the settings of one call, checked like those of the constructor."""
+        changes = {name: value for name, value in kwargs.items() if name != "stream"}
+        if unknown := sorted(set(changes) - set(SETTINGS)):
+            raise TypeError(
+                f"ChatParrotLink knows no setting {unknown[0]!r} for a call. "
+                f"There are: stop, {', '.join(SETTINGS)}."
+            )
+        changes = {SETTINGS[name]: value for name, value in changes.items()}
+        if stop is not None:
+            changes["stop"] = stop
+        if not changes:
+            return self
+        parrot = self.model_copy()
+        for name, value in changes.items():
+            self.__pydantic_validator__.validate_assignment(parrot, name, value)
+        return parrot
+
+    def _answer(self, messages: list[BaseMessage]) -> Answer:
+        if not messages:
+            raise ValueError("ChatParrotLink has nothing to repeat: there is no message.")
+        heard = [characters(str(message.text)) for message in messages]
+        said, reason = heard[-1][: self.parrot_buffer_length], "stop"
+        if self.max_tokens is not None and len(said) > self.max_tokens:
+            said, reason = said[: self.max_tokens], "length"
+        if self.stop and (cut := cut_at_stop("".join(said), self.stop)) is not None:
+            said, reason = characters(cut), "stop"
+        prompt = sum(map(len, heard))
+        return Answer(
+            said,
+            {
+                "model_name": self.model_name,
+                "model_provider": PROVIDER,
+                "finish_reason": reason,
+            },
+            UsageMetadata(
+                input_tokens=prompt, output_tokens=len(said), total_tokens=prompt + len(said)
+            ),
+        )
+
+    def _seconds(self, tokens: int) -> tuple[float, bool]:
+        """Return how long so many tokens take, and whether that is longer than allowed."""
+        seconds = tokens * self.seconds_per_token
+        late = self.timeout is not None and seconds > self.timeout
+        return (self.timeout or 0.0) if late else seconds, late
+
+    def _too_late(self) -> NoReturn:
+        raise ModelTimeoutError(f"The parrot had not finished after {self.timeout} seconds.")
+
+    def _generate(
+        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
+        parrot = self._changed(stop, kwargs)
+        answer = parrot._answer(messages)
+        seconds, late = parrot._seconds(len(answer.characters))
+        if seconds:
+            time.sleep(seconds)
+        return parrot._too_late() if late else _result(answer)
+
+    async def _agenerate(
+        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
+        parrot = self._changed(stop, kwargs)
+        answer = parrot._answer(messages)
+        seconds, late = parrot._seconds(len(answer.characters))
+        if seconds:
+            await asyncio.sleep(seconds)
+        return parrot._too_late() if late else _result(answer)
+
+    def _stream(
+        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> Iterator[ChatGenerationChunk]:
+        parrot = self._changed(stop, kwargs)
+        for number, chunk in enumerate(_chunks(parrot._answer(messages)), 1):
+            if parrot.seconds_per_token:
+                until, late = parrot._seconds(number)
+                time.sleep(until - parrot._seconds(number - 1)[0])
+                if late:
+                    parrot._too_late()
+            yield chunk
+
+    async def _astream(
+        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        parrot = self._changed(stop, kwargs)
+        for number, chunk in enumerate(_chunks(parrot._answer(messages)), 1):
+            if parrot.seconds_per_token:
+                until, late = parrot._seconds(number)
+                await asyncio.sleep(until - parrot._seconds(number - 1)[0])
+                if late:
+                    parrot._too_late()
+            yield chunk
+
+    def bind_tools(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse: raises NotImplementedError."""
+        raise NotImplementedError(
+            "A parrot repeats what it hears and cannot decide to call a tool. "
+            "Bind the tools to another chat model, such as ChatOpenAI."
+        )
+
+    def with_structured_output(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse: raises NotImplementedError."""
+        raise NotImplementedError(
+            "A parrot repeats what it hears and cannot fill in a schema. Use another chat model, or "
+            "let the parrot repeat JSON and put a JsonOutputParser behind it."
+        )
+
+
+def _result(answer: Answer) -> ChatResult:
+    message = AIMessage(
+        "".join(answer.characters), response_metadata=answer.metadata, usage_metadata=answer.usage
+    )
+    return ChatResult(generations=[ChatGeneration(message=message)])
+
+
+def _chunks(answer: Answer) -> Iterator[ChatGenerationChunk]:
+    """Yield an answer's characters; the last carries all that is to be known once."""
+    *first, last = answer.characters or [""]
+    for character in first:
+        yield ChatGenerationChunk(message=AIMessageChunk(content=character))
+    yield ChatGenerationChunk(
+        message=AIMessageChunk(
+            content=last,
+            response_metadata=answer.metadata,
+            usage_metadata=answer.usage,
+            chunk_position="last",
+        )
+    )

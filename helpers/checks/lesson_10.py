@@ -182,13 +182,13 @@ def title_test(function: Any) -> None:
     seen: list[tuple[Any, Any]] = []
     for variant, good in GOOD.items():
 
-        def noting(model: Any, text: Any, good: Any = good) -> Any:
+        def headline(model: Any, text: Any, good: Any = good) -> Any:
             result = good(model, text) if hasattr(model, "invoke") else None
             seen.append((model, result))
             return result
 
         try:
-            function(noting)
+            function(headline)
         except Exception as error:
             wrong_unless(bool(seen), "early", error=repr(error))
             wrong_unless(any(result is not None for _, result in seen), "unused")

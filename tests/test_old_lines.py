@@ -112,5 +112,13 @@ def test_each_line_of_the_table_does_what_the_table_says() -> None:
         assert did_old == now, f"{old}: {did_old}, and the table says {now or 'it works'}"
 
 
+@pytest.mark.parametrize(("old", "stopped"), [("text", False), ("dict", True)])
+def test_pythons_own_option_does_nothing_for_langchains_warnings(old: str, stopped: bool) -> None:
+    code = f"from langchain_core.messages import AIMessage\nAIMessage('Paris').{old}()"
+    command = [sys.executable, "-W", "error::DeprecationWarning", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
+    assert bool(done.returncode) == stopped, done.stderr
+
+
 if __name__ == "__main__":
     print(json.dumps(asyncio.run(outcomes())))

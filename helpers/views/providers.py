@@ -30,12 +30,12 @@ TEXTS = {
         "spelling": "`{common}` 写作 `{own}`",
     },
     "fr": {
-        "head": "| fournisseur | installer | créer un modèle | clé | écrit autrement | une réponse coupée |",
+        "head": "| fournisseur | installer | créer un modèle | clé | nom différent | une réponse coupée |",
         "install": "Installer\u00a0: {}",
         "key": "Clé\u00a0: {}",
-        "own": "Écrit autrement\u00a0: {}",
+        "own": "Nom différent\u00a0: {}",
         "cut": "Une réponse coupée\u00a0: {}",
-        "spelling": "`{own}` pour `{common}`",
+        "spelling": "`{own}` au lieu de `{common}`",
     },
 }
 

@@ -206,9 +206,13 @@ class Exercise:
         names = CHECKS[self.name].names
         if len(answers) != len(names):
             return Result(UNTOUCHED, self._say("arguments", names=listed(names)))
-        stubs = [name for name, answer in zip(names, answers, strict=True) if is_stub(answer)]
+        stubs = [
+            stub
+            for name, answer in zip(names, answers, strict=True)
+            for stub in stubs_in(name, answer)
+        ]
         if stubs:
-            key = "untouched" if len(stubs) == len(names) else "unfinished"
+            key = "untouched" if stubs == list(names) else "unfinished"
             return Result(UNTOUCHED, self._say(key, names=listed(stubs)))
         try:
             run_limited(lambda: CHECKS[self.name].judge(*answers))
@@ -343,15 +347,22 @@ NOTHING = {"RESUME", "NOP", "RETURN_VALUE"}
 NOTHING |= {"GEN_START", "RETURN_GENERATOR", "POP_TOP", "CALL_INTRINSIC_1", "RERAISE"}
 
 
-def is_stub(answer: Any) -> bool:
-    """Say whether an answer is still as the lesson handed it out.
+def stubs_in(name: str, answer: Any) -> list[str]:
+    """Return the names of what is still as the lesson handed it out: `name`, or nothing.
 
-    That is `...`, a function that does nothing, or a class with such a method.
+    Of a class it is those methods, where another is done; `__init__` and its like do not count
+    as done, for they may have been there from the start.
     """
-    if isinstance(answer, type):
-        return any(
-            isinstance(member, FunctionType) and is_stub(member) for member in vars(answer).values()
-        )
+    if not isinstance(answer, type):
+        return [name] if is_stub(answer) else []
+    methods = {key: it for key, it in vars(answer).items() if isinstance(it, FunctionType)}
+    stubs = [key for key, method in methods.items() if is_stub(method)]
+    done = [key for key in methods if key not in stubs and not key.startswith("__")]
+    return [f"{name}.{key}" for key in stubs] if done else [name] if stubs else []
+
+
+def is_stub(answer: Any) -> bool:
+    """Say whether an answer is `...`, or a function that does nothing."""
     if not isinstance(answer, FunctionType):
         return answer is ...
     return all(

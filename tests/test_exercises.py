@@ -247,17 +247,39 @@ def test_stubs_are_recognised_and_answers_are_not_mistaken_for_stubs() -> None:
     def working() -> None:
         print()
 
-    class WithStub:
-        def method(self) -> None: ...
+    assert all(map(exercises.is_stub, [..., empty, documented, empty_async]))
+    assert not any(map(exercises.is_stub, [None, 0, "", constant, working, working_async, len]))
 
-    class Working:
-        def method(self) -> int:
-            return 2
 
-    assert all(map(exercises.is_stub, [..., empty, documented, empty_async, WithStub]))
-    assert not any(
-        map(exercises.is_stub, [None, 0, "", constant, working, working_async, Working, len])
-    )
+def test_of_a_class_that_is_half_done_the_methods_are_named_that_are_not() -> None:
+    class Untouched:
+        def __init__(self) -> None:
+            self.heard = 0
+
+        def first(self) -> None: ...
+
+        def second(self) -> None:
+            """Do something."""
+
+    class HalfDone(Untouched):
+        def first(self) -> None:
+            self.heard = 1
+
+        def second(self) -> None: ...
+
+    class Working(HalfDone):
+        def second(self) -> None:
+            self.heard = 2
+
+    parts = exercises.stubs_in
+    assert [parts("A", kind) for kind in (Untouched, Working, ...)] == [["A"], [], ["A"]]
+    assert parts("A", HalfDone) == ["A.second"]
+    backend.language = "en"
+    tally = exercise("08-usage-and-tracing/tally")
+    half, untouched = tally.judge(HalfDone), tally.judge(Untouched)
+    assert half.outcome == untouched.outcome == UNTOUCHED
+    assert half.text == "**Not finished.** Still as it was handed out: `Tally.second`."
+    assert untouched.text.startswith("**Not attempted.**")
 
 
 def test_the_buttons_check_the_names_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from langchain_core.callbacks import get_usage_metadata_callback
 from langchain_core.messages import AIMessage
 
 from helpers import backend
@@ -94,11 +95,26 @@ def test_a_changed_price_changes_the_bill_at_once() -> None:
     ]
     assert "<td>0.000002</td>" in shown.value and "&lt;big&gt;" in shown.value
     assert "unknown" in shown.value  # no price was given for <big>
-    fields[0].value = 2.0
-    assert "<td>0.000200</td>" in shown.value and "<td>0.000202</td>" in shown.value
-    fields[3].value = 1000.0
+    fields[2].value = "1.5"
+    fields[3].value = "1000"
     assert "<td>0.001000</td>" in shown.value
     assert given == PRICES
+
+
+def test_a_model_without_a_price_has_a_cost_as_soon_as_both_prices_are_typed_in() -> None:
+    made = TokenBill([message("big", (100, 10))], {})
+    price_in, price_out, shown = made._panel().children
+    assert (price_in.value, price_out.value) == ("", "")
+    assert price_in.placeholder == "unknown"
+    price_in.value = "2"
+    assert shown.value.count("unknown") == 2, "the output is not taken to be free"
+    price_out.value = "0"
+    assert shown.value.count("<td>0.000200</td>") == 2 and "unknown" not in shown.value
+    price_out.value = "0,5"  # with a decimal comma
+    assert "<td>0.000205</td>" in shown.value
+    for nothing in ("", "-1", "nan", "1e9", "much"):
+        price_out.value = nothing
+        assert shown.value.count("unknown") == 2, nothing
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -114,5 +130,8 @@ def test_bad_data_is_said_in_the_readers_language(lang: str) -> None:
     for prices in (None, 1.0, {"big": 1.0}, {"big": (1,)}, {"big": (1, "x")}, {"big": (1, -1)}):
         with pytest.raises(TypeError, match="prices"):
             TokenBill([good], prices)  # type: ignore[arg-type]
+    with get_usage_metadata_callback() as counted, pytest.raises(TypeError) as caught:
+        TokenBill(counted, PRICES)  # type: ignore[arg-type]
+    assert str(caught.value) == texts["callback"]
     assert repr(TokenBill([], {})) == texts["empty"]
     assert TokenBill({}, {})._repr_mimebundle_() == {"text/plain": texts["empty"]}

@@ -117,8 +117,18 @@ def test_the_runs_stand_below_those_that_they_lie_in() -> None:
         "<b>▶             &#x27;A bird.&#x27;</b>",
         "      checking (running)</pre></div>",
     ]
-    slider.value = 8
-    assert "answering (ended)" in runs.value and "checking (running)" in runs.value
+    slider.value = 7
+    assert "writer (ended)" in runs.value and "answering (running)" in runs.value
+
+
+def test_a_run_that_failed_is_called_so_and_one_without_an_end_does_not_run_for_ever() -> None:
+    failed = event("tool_error", "weather", "qt", error=ValueError("no"))
+    recorded = [EVENTS[0], event("tool_start", "weather", "qt"), failed]
+    slider, _, _, (_, runs) = panes(Replay(recorded))
+    slider.value = 2
+    assert "quiz (running)" in runs.value and "weather (running)" in runs.value
+    slider.value = 3
+    assert "quiz (no end recorded)" in runs.value and "weather (failed)" in runs.value
 
 
 def test_events_of_a_filter_need_no_parents() -> None:
@@ -185,7 +195,10 @@ BAD: list[tuple[Any, str, type[Exception]]] = [
     (None, "list", TypeError),
     ([], "empty", ValueError),
     ([1], "mixed", TypeError),
-    ([{"event": "message-start"}], "mixed", TypeError),
+    ([{"event": "message-start"}], "v3", TypeError),
+    ([{"event": "on_chain_start"}], "mixed", TypeError),
+    ([{"name": "quiz"}], "mixed", TypeError),
+    ([begun() + chunk("The")], "log", TypeError),
     ([begun(), EVENTS[0]], "mixed", TypeError),
     ([EVENTS[0], begun()], "mixed", TypeError),
     ([chunk("The")], "gap", ValueError),

@@ -210,3 +210,7 @@ def test_what_is_no_run_is_said_in_the_readers_language(lang: str) -> None:
     for wrong in (collected, None, ["x"], AIMessageChunk(content="x")):
         with pytest.raises(TypeError, match="collected.traced_runs"):
             RunTree(wrong)  # type: ignore[arg-type]
+    (run,) = runs_of(lambda: model(ANSWER).invoke("x"))
+    with pytest.raises(TypeError) as caught:
+        RunTree(run)  # type: ignore[arg-type]
+    assert str(caught.value) == texts["single"]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
+from langchain_core.callbacks import UsageMetadataCallbackHandler
 from langchain_core.messages import AIMessage
 
 from helpers import backend
@@ -34,6 +35,8 @@ TEXTS = {
         "empty": "There is nothing on this bill: no call was counted.",
         "type": "TokenBill(…) takes a list of AIMessages, or the usage_metadata of "
         "get_usage_metadata_callback(), not {got}.",
+        "callback": "TokenBill(…) takes the usage_metadata of get_usage_metadata_callback(), not the "
+        "callback itself. If you named it counted, write TokenBill(counted.usage_metadata, prices).",
         "price_type": "prices is a dict from a model's name to two numbers, the price of a million "
         'input tokens and of a million output tokens, for example {{"built-in": (0.5, 2.0)}}; '
         "this is not: {got}",
@@ -58,6 +61,8 @@ TEXTS = {
         "empty": "账单是空的：没有统计到任何调用。",
         "type": "TokenBill(…) 需要 AIMessage 的列表，或者 get_usage_metadata_callback() 的 "
         "usage_metadata，而不是 {got}。",
+        "callback": "TokenBill(…) 需要的是 get_usage_metadata_callback() 的 usage_metadata，而不是回调本身。"
+        "如果它叫 counted，就写 TokenBill(counted.usage_metadata, prices)。",
         "price_type": "prices 应是一个字典，键是模型名，值是两个数：每百万输入 token 和每百万输出 token 的价格，"
         '例如 {{"built-in": (0.5, 2.0)}}。实际是：{got}',
     },
@@ -81,6 +86,9 @@ TEXTS = {
         "empty": "La facture est vide\u00a0: aucun appel n'a été compté.",
         "type": "TokenBill(…) attend une liste d'AIMessage, ou l'usage_metadata de "
         "get_usage_metadata_callback(), et non {got}.",
+        "callback": "TokenBill(…) attend l'usage_metadata de get_usage_metadata_callback(), et non la "
+        "fonction de rappel elle-même. Si vous l'avez appelée counted, écrivez "
+        "TokenBill(counted.usage_metadata, prices).",
         "price_type": "prices doit être un dictionnaire qui donne pour chaque nom de modèle deux nombres, le "
         "prix d'un million de tokens en entrée et celui d'un million de tokens en sortie, par exemple "
         '{{"built-in": (0.5, 2.0)}}\u00a0; ceci ne convient pas\u00a0: {got}',
@@ -198,35 +206,35 @@ class TokenBill:
         """Return the bill with a field for each price, as a widget."""
         import ipywidgets
 
+        texts = TEXTS[backend.language]
         shown = ipywidgets.HTML(self._html())
 
         def field(model: str, place: int, key: str) -> Any:
-            made = ipywidgets.BoundedFloatText(
-                value=self.prices.get(model, (0.0, 0.0))[place],
-                min=0,
-                max=HIGHEST,
-                step=0.1,
-                description=TEXTS[backend.language][key].format(model=model),
+            return ipywidgets.Text(
+                value=f"{self.prices[model][place]:g}" if model in self.prices else "",
+                placeholder=texts["unknown"],
+                description=texts[key].format(model=model),
                 style={"description_width": "initial"},
                 layout={"width": "max-content"},
             )
 
-            def changed(event: Any) -> None:
-                prices = list(self.prices.get(model, (0.0, 0.0)))
-                prices[place] = event["new"]
-                self.prices[model] = (prices[0], prices[1])
+        def row(model: str) -> list[Any]:
+            pair = [field(model, 0, "price_input"), field(model, 1, "price_output")]
+
+            def changed(_: Any) -> None:
+                price_in, price_out = (_price(one.value) for one in pair)
+                if price_in is None or price_out is None:
+                    self.prices.pop(model, None)
+                else:
+                    self.prices[model] = (price_in, price_out)
                 shown.value = self._html()
 
-            made.observe(changed, names="value")
-            return made
+            for one in pair:
+                one.observe(changed, names="value")
+            return pair
 
         models = dict.fromkeys(row.model for row in self.rows)
-        fields = [
-            field(model, place, key)
-            for model in models
-            for place, key in enumerate(("price_input", "price_output"))
-        ]
-        return ipywidgets.VBox([*fields, shown])
+        return ipywidgets.VBox([*(one for model in models for one in row(model)), shown])
 
 
 def _rows(calls: Any) -> list[_Row]:
@@ -244,6 +252,8 @@ def _rows(calls: Any) -> list[_Row]:
             )
             for number, call in enumerate(calls, 1)
         ]
+    if isinstance(calls, UsageMetadataCallbackHandler):
+        raise TypeError(texts["callback"])
     raise TypeError(texts["type"].format(got=f"{calls!r:.80}"))
 
 
@@ -255,6 +265,15 @@ def _tokens(usage: Mapping[str, Any]) -> dict[str, int]:
         "output": usage["output_tokens"],
         "reasoning": (usage.get("output_token_details") or {}).get("reasoning") or 0,
     }
+
+
+def _price(typed: str) -> float | None:
+    """Return a price as it was typed, with a point or a comma, None for what is none."""
+    try:
+        price = float(typed.replace(",", "."))
+    except ValueError:
+        return None
+    return price if 0 <= price <= HIGHEST else None
 
 
 def _checked(prices: Any) -> dict[str, tuple[float, float]]:

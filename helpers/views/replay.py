@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import jsonpatch
 import jsonpointer
 from langchain_core.messages import BaseMessage
-from langchain_core.tracers.log_stream import RunLogPatch
+from langchain_core.tracers.log_stream import RunLog, RunLogPatch
 
 from helpers import backend
 
@@ -33,6 +33,8 @@ TEXTS = {
         "run": "{name} ({state})",
         "running": "running",
         "ended": "ended",
+        "failed": "failed",
+        "open": "no end recorded",
         "more": "… {count} more",
         "list": "Replay takes a list: all patches of one astream_log, or all events of one "
         "astream_events. This is of type {type}.",
@@ -41,6 +43,10 @@ TEXTS = {
         "empty": "The list is empty: there is nothing to replay.",
         "mixed": "All steps must be RunLogPatch, or all events of astream_events (v2, each with event, "
         "name, run_id, parent_ids and data). Step {step} is of type {type} and does not fit.",
+        "v3": 'These are events of version "v3", which tell of one message and not of runs. Replay takes '
+        "those of astream_events without version.",
+        "log": "Step {step} is a RunLog, the sum of several patches. Hand over the patches themselves "
+        "(astream_log without diff=False).",
         "gap": "Patch {step} does not fit the document. Hand over all patches of one run, in order.",
     },
     "zh": {
@@ -59,6 +65,8 @@ TEXTS = {
         "run": "{name}（{state}）",
         "running": "进行中",
         "ended": "已结束",
+        "failed": "失败",
+        "open": "没有记录到结束",
         "more": "…… 还有 {count} 项",
         "list": "Replay 需要一个列表：一次 astream_log 的全部补丁，或一次 astream_events 的全部事件。"
         "这里的类型是 {type}。",
@@ -67,6 +75,9 @@ TEXTS = {
         "empty": "列表是空的，没有可以回放的内容。",
         "mixed": "各步必须全是 RunLogPatch，或者全是 astream_events（v2）的事件，"
         "每个都有 event、name、run_id、parent_ids 和 data。第 {step} 步的类型是 {type}，不符合要求。",
+        "v3": '这些是 "v3" 版的事件，讲的是一条消息，而不是运行。Replay 需要的是不写 version 的 '
+        "astream_events 给出的事件。",
+        "log": "第 {step} 步是 RunLog，也就是几个补丁的总和。请传入补丁本身（astream_log 不要写 diff=False）。",
         "gap": "第 {step} 个补丁和文档对不上。请按顺序传入同一次运行的全部补丁。",
     },
     "fr": {
@@ -85,6 +96,8 @@ TEXTS = {
         "run": "{name} ({state})",
         "running": "en cours",
         "ended": "terminée",
+        "failed": "en échec",
+        "open": "fin non enregistrée",
         "more": "… encore {count}",
         "list": "Replay attend une liste\u00a0: tous les correctifs d'un astream_log, ou tous les "
         "événements d'un astream_events. Ceci est de type {type}.",
@@ -95,6 +108,10 @@ TEXTS = {
         "mixed": "Toutes les étapes doivent être des RunLogPatch, ou toutes des événements "
         "d'astream_events (v2, chacun avec event, name, run_id, parent_ids et data). "
         "L'étape {step} est de type {type} et ne convient pas.",
+        "v3": "Ce sont des événements de la version «\u00a0v3\u00a0», qui parlent d'un message et non "
+        "d'exécutions. Replay attend ceux d'astream_events sans version.",
+        "log": "L'étape {step} est un RunLog, la somme de plusieurs correctifs. Donnez les correctifs "
+        "eux-mêmes (astream_log sans diff=False).",
         "gap": "Le correctif {step} ne s'applique pas au document. Donnez tous les correctifs d'une même "
         "exécution, dans l'ordre.",
     },
@@ -124,6 +141,10 @@ class Replay:
             raise ValueError(_say("empty"))
         fits = _is_patch if _is_patch(recorded[0]) else _is_event
         for number, step in enumerate(recorded, 1):
+            if isinstance(step, RunLog):
+                raise TypeError(_say("log", step=number))
+            if _is_v3_event(step):
+                raise TypeError(_say("v3"))
             if not fits(step):
                 raise TypeError(_say("mixed", step=number, type=type(step).__name__))
         self._run: _Run = _Patches(recorded) if fits is _is_patch else _Events(recorded)
@@ -258,12 +279,15 @@ class _Patches:
 
 @dataclass
 class _Heard:
-    """A run as far as events have told of it; `line` is its ancestors and itself."""
+    """A run as far as events have told of it; `line` is its ancestors and itself.
+
+    `state` is the key of a text: running, ended or failed.
+    """
 
     name: str
     line: tuple[str, ...]
     said: str = ""
-    open: bool = True
+    state: str = "running"
 
 
 class _Events:
@@ -299,7 +323,8 @@ class _Events:
                 runs[key] = _Heard(event["name"], (*parents, key))
             if event["event"] == "on_chat_model_stream":
                 runs[key].said += event["data"]["chunk"].text
-            runs[key].open = not event["event"].endswith(("_end", "_error"))
+            kind = event["event"].rpartition("_")[2]
+            runs[key].state = {"end": "ended", "error": "failed"}.get(kind, "running")
         order = {key: place for place, key in enumerate(runs)}
         return sorted(runs.values(), key=lambda run: [order[key] for key in run.line])
 
@@ -309,7 +334,8 @@ class _Events:
         lines = []
         for run in self.runs(number):
             sign = "▶" if run.line[-1] == event["run_id"] else ""
-            state = _say("running" if run.open else "ended")
+            still = run.state == "running" and number == self.count  # then nothing ended it
+            state = _say("open" if still else run.state)
             lines.append(
                 (sign, "    " * (len(run.line) - 1) + _say("run", name=run.name, state=state))
             )
@@ -323,7 +349,11 @@ def _say(key: str, **fields: object) -> str:
 
 
 def _is_patch(step: Any) -> bool:
-    return type(step) is RunLogPatch  # a RunLog is the sum of several
+    return type(step) is RunLogPatch
+
+
+def _is_v3_event(step: Any) -> bool:
+    return isinstance(step, dict) and not str(step.get("event", "on_")).startswith("on_")
 
 
 def _is_event(step: Any) -> bool:

@@ -29,6 +29,8 @@ TEXTS = {
         "colon": ": ",
         "none": "No runs: nothing was called while they were collected.",
         "type": "RunTree(…) takes a list of runs, such as collected.traced_runs, not {got}.",
+        "single": "RunTree(…) takes a list of runs, such as collected.traced_runs. This is a single "
+        "run: write RunTree([run]).",
     },
     "zh": {
         "title": "运行树",
@@ -43,6 +45,8 @@ TEXTS = {
         "colon": "：",
         "none": "没有运行记录：收集期间什么也没有调用。",
         "type": "RunTree(…) 的参数应是一个列表，里面是各次运行，例如 collected.traced_runs，而不是 {got}。",
+        "single": "RunTree(…) 的参数应是一个列表，里面是各次运行，例如 collected.traced_runs。"
+        "这里只是一次运行：请写成 RunTree([run])。",
     },
     "fr": {
         "title": "Arbre d'exécution",
@@ -58,6 +62,8 @@ TEXTS = {
         "none": "Aucune exécution\u00a0: rien n'a été appelé pendant la collecte.",
         "type": "RunTree(…) attend une liste d'exécutions, par exemple collected.traced_runs, "
         "et non {got}.",
+        "single": "RunTree(…) attend une liste d'exécutions, par exemple collected.traced_runs. "
+        "Ceci est une seule exécution\u00a0: écrivez RunTree([run]).",
     },
 }
 
@@ -74,6 +80,8 @@ class RunTree:
     """
 
     def __init__(self, runs: list[Run]) -> None:
+        if isinstance(runs, Run):
+            raise TypeError(TEXTS[backend.language]["single"])
         if not (isinstance(runs, (list, tuple)) and all(isinstance(run, Run) for run in runs)):
             raise TypeError(TEXTS[backend.language]["type"].format(got=f"{runs!r:.80}"))
         self.runs = runs

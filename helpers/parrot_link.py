@@ -128,6 +128,12 @@ class ChatParrotLink(BaseChatModel):
         """All that an answer depends on, for traces and for the key of a cache."""
         return {name: getattr(self, name) for name in [*dict.fromkeys(SETTINGS.values()), "stop"]}
 
+    def _get_invocation_params(
+        self, stop: list[str] | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        """The same with the settings of a call; a call without stop has the parrot's."""
+        return super()._get_invocation_params(stop=self.stop if stop is None else stop, **kwargs)
+
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         stop = self.stop if stop is None else [stop] if isinstance(stop, str) else stop
         if "model_name" in kwargs:

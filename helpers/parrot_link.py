@@ -34,6 +34,8 @@ SETTINGS = {
     "max_retries": "max_retries",
     "seconds_per_token": "seconds_per_token",
 }
+# All that an answer depends on.
+FIELDS = (*dict.fromkeys(SETTINGS.values()), "stop")
 
 
 def characters(text: str) -> list[str]:
@@ -126,7 +128,7 @@ class ChatParrotLink(BaseChatModel):
     @property
     def _identifying_params(self) -> dict[str, Any]:
         """All that an answer depends on, for traces and for the key of a cache."""
-        return {name: getattr(self, name) for name in [*dict.fromkeys(SETTINGS.values()), "stop"]}
+        return {name: getattr(self, name) for name in FIELDS}
 
     def _get_invocation_params(
         self, stop: list[str] | None = None, **kwargs: Any
@@ -153,6 +155,8 @@ class ChatParrotLink(BaseChatModel):
 
     def _changed(self, stop: Any, kwargs: dict[str, Any]) -> ChatParrotLink:
         """Return the parrot with the settings of one call, checked like those of the constructor."""
+        if stop is None and not kwargs:
+            return self
         changes = {name: value for name, value in kwargs.items() if name != "stream"}
         if unknown := sorted(set(changes) - set(SETTINGS)):
             raise TypeError(
@@ -162,8 +166,6 @@ class ChatParrotLink(BaseChatModel):
         changes = {SETTINGS[name]: value for name, value in changes.items()}
         if stop is not None:
             changes["stop"] = stop
-        if not changes:
-            return self
         parrot = self.model_copy()
         for name, value in changes.items():
             self.__pydantic_validator__.validate_assignment(parrot, name, value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 import regex
@@ -14,7 +14,13 @@ from langchain_core.language_models import BaseChatModel, LangSmithParams
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 
 PROVIDER = "parrot-link"
 # What a call may change, by the names that callers use.
@@ -28,6 +34,8 @@ SETTINGS = {
     "max_retries": "max_retries",
     "seconds_per_token": "seconds_per_token",
 }
+# All that an answer depends on.
+FIELDS = (*dict.fromkeys(SETTINGS.values()), "stop")
 
 
 def characters(text: str) -> list[str]:
@@ -78,7 +86,7 @@ class ChatParrotLink(BaseChatModel):
     """Texts at which an answer ends; they are left out of it. Those of a call replace these."""
     max_retries: int = Field(default=2, ge=0)
     """Any number: a parrot never fails in a way that another try would mend."""
-    seconds_per_token: float = Field(default=0, ge=0)
+    seconds_per_token: float = Field(default=0, ge=0, allow_inf_nan=False)
     """How long the parrot takes for each token."""
 
     @model_validator(mode="before")
@@ -100,10 +108,10 @@ class ChatParrotLink(BaseChatModel):
             raise ValueError("a parrot repeats exactly, so its temperature can only be 0")
         return temperature
 
-    @field_validator("stop", mode="before")
+    @field_validator("stop", mode="wrap")
     @classmethod
-    def _stop_strings(cls, stop: Any) -> Any:
-        stops = [stop] if isinstance(stop, str) else stop
+    def _stop_strings(cls, stop: Any, checked: ValidatorFunctionWrapHandler) -> list[str] | None:
+        stops: list[str] | None = checked([stop] if isinstance(stop, str) else stop)
         if stops and "" in stops:
             raise ValueError("an empty stop string would end every answer before it begins")
         return stops
@@ -120,14 +128,35 @@ class ChatParrotLink(BaseChatModel):
     @property
     def _identifying_params(self) -> dict[str, Any]:
         """All that an answer depends on, for traces and for the key of a cache."""
-        return {name: getattr(self, name) for name in [*dict.fromkeys(SETTINGS.values()), "stop"]}
+        return {name: getattr(self, name) for name in FIELDS}
+
+    def _get_invocation_params(
+        self, stop: list[str] | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        """The same with the settings of a call; a call without stop has the parrot's."""
+        return super()._get_invocation_params(stop=self.stop if stop is None else stop, **kwargs)
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        params = super()._get_ls_params(stop=stop or self.stop, **kwargs)
+        stop = self.stop if stop is None else [stop] if isinstance(stop, str) else stop
+        if "model_name" in kwargs:
+            kwargs["model"] = kwargs["model_name"]
+        params = super()._get_ls_params(stop=stop, **kwargs)
         return {**params, "ls_provider": PROVIDER}
+
+    def get_num_tokens(self, text: str) -> int:
+        """Return how many tokens a text has: its characters."""
+        return len(characters(text))
+
+    def get_num_tokens_from_messages(
+        self, messages: Sequence[BaseMessage], tools: Sequence[Any] | None = None
+    ) -> int:
+        """Return how many tokens the messages are counted as in an answer's usage."""
+        return sum(self.get_num_tokens(str(message.text)) for message in messages)
 
     def _changed(self, stop: Any, kwargs: dict[str, Any]) -> ChatParrotLink:
         """Return the parrot with the settings of one call, checked like those of the constructor."""
+        if stop is None and not kwargs:
+            return self
         changes = {name: value for name, value in kwargs.items() if name != "stream"}
         if unknown := sorted(set(changes) - set(SETTINGS)):
             raise TypeError(
@@ -137,8 +166,6 @@ class ChatParrotLink(BaseChatModel):
         changes = {SETTINGS[name]: value for name, value in changes.items()}
         if stop is not None:
             changes["stop"] = stop
-        if not changes:
-            return self
         parrot = self.model_copy()
         for name, value in changes.items():
             self.__pydantic_validator__.validate_assignment(parrot, name, value)
@@ -200,7 +227,7 @@ class ChatParrotLink(BaseChatModel):
     ) -> Iterator[ChatGenerationChunk]:
         parrot = self._changed(stop, kwargs)
         for number, chunk in enumerate(_chunks(parrot._answer(messages)), 1):
-            if parrot.seconds_per_token:
+            if parrot.seconds_per_token and chunk.text:
                 until, late = parrot._seconds(number)
                 time.sleep(until - parrot._seconds(number - 1)[0])
                 if late:
@@ -212,7 +239,7 @@ class ChatParrotLink(BaseChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         parrot = self._changed(stop, kwargs)
         for number, chunk in enumerate(_chunks(parrot._answer(messages)), 1):
-            if parrot.seconds_per_token:
+            if parrot.seconds_per_token and chunk.text:
                 until, late = parrot._seconds(number)
                 await asyncio.sleep(until - parrot._seconds(number - 1)[0])
                 if late:

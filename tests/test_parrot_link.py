@@ -410,6 +410,26 @@ def test_the_stop_string_that_is_complete_first() -> None:
     assert said(parrot(parrot_buffer_length=3), stop=["lo"]) == "hel", "never heard to the end"
 
 
+@pytest.mark.parametrize(
+    ("settings", "text", "reason"),
+    [
+        ({}, "hello", "stop"),
+        ({"max_tokens": 5}, "hello", "stop"),
+        ({"max_tokens": 4}, "hell", "length"),
+        ({"parrot_buffer_length": 4}, "hell", "stop"),
+        ({"parrot_buffer_length": 4, "max_tokens": 4}, "hell", "stop"),
+        ({"max_tokens": 3, "stop": ["l"]}, "he", "stop"),
+        ({"max_tokens": 3, "stop": ["lo"]}, "hel", "length"),
+        ({"stop": ["h"]}, "", "stop"),
+    ],
+)
+def test_why_an_answer_ends(settings: dict[str, Any], text: str, reason: str) -> None:
+    answer = parrot().invoke("hello", **settings)
+    assert answer.content == text and answer.response_metadata["finish_reason"] == reason
+    assert answer.usage_metadata is not None
+    assert answer.usage_metadata["output_tokens"] == len(text)
+
+
 def test_the_model_by_both_names() -> None:
     for model in (parrot(model="a"), parrot(model_name="a")):
         assert (model.model, model.model_name) == ("a", "a")

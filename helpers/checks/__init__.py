@@ -15,6 +15,7 @@ from helpers.checks import (
     lesson_11,
     lesson_12,
     lesson_13,
+    lesson_14,
 )
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "lesson_11",
     "lesson_12",
     "lesson_13",
+    "lesson_14",
 ]

@@ -102,9 +102,11 @@ def test_the_key_is_nowhere(
         resources={"metadata": {"path": builder.NOTEBOOKS / "en"}},
     ).execute(env=environment)
     outputs = nbformat.writes(page)
-    assert "at 127.0.0.1" in outputs or "this lesson asks for it" in outputs
+    built_in = "this lesson asks for it" in outputs  # then the failing service is not asked
+    assert built_in or "at 127.0.0.1" in outputs
     assert "DEBUG:openai" in outputs, "the log is on the page"
-    assert "APIConnectionError" in outputs or "OpenAIConnectionError" in outputs
+    failed = "APIConnectionError" in outputs or "OpenAIConnectionError" in outputs
+    assert failed or built_in
     assert KEY not in outputs and KEY[3:] not in outputs
     assert KEY not in "".join(capfd.readouterr())
     kept = [path.read_text(encoding="utf-8") for path in (tmp_path / "progress").rglob("*.*")]

@@ -70,7 +70,7 @@ class ChatParrotLink(BaseChatModel):
     One character, as a reader sees it, is one token.
     """
 
-    model_config = ConfigDict(populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True, validate_assignment=True)
 
     model_name: str = Field(default="parrot-1", alias="model", min_length=1)
     """The model's name, as `model` or `model_name`."""
@@ -99,6 +99,8 @@ class ChatParrotLink(BaseChatModel):
         for name in given:
             if name not in names and name[:1] != "_":
                 warnings.warn(f"ChatParrotLink has no setting {name!r}: ignored", stacklevel=4)
+        if "model" in given and given.get("model_name", given["model"]) != given["model"]:
+            raise ValueError("model and model_name are one setting, and were given two values")
         return values
 
     @field_validator("temperature")
@@ -134,7 +136,7 @@ class ChatParrotLink(BaseChatModel):
         self, stop: list[str] | None = None, **kwargs: Any
     ) -> dict[str, Any]:
         """The same with the settings of a call; a call without stop has the parrot's."""
-        return super()._get_invocation_params(stop=self.stop if stop is None else stop, **kwargs)
+        return {**self.asdict(), "stop": self.stop if stop is None else stop, **kwargs}
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         stop = self.stop if stop is None else [stop] if isinstance(stop, str) else stop
@@ -168,7 +170,7 @@ class ChatParrotLink(BaseChatModel):
             changes["stop"] = stop
         parrot = self.model_copy()
         for name, value in changes.items():
-            self.__pydantic_validator__.validate_assignment(parrot, name, value)
+            setattr(parrot, name, value)
         return parrot
 
     def _answer(self, messages: list[BaseMessage]) -> Answer:
@@ -226,25 +228,27 @@ class ChatParrotLink(BaseChatModel):
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> Iterator[ChatGenerationChunk]:
         parrot = self._changed(stop, kwargs)
-        for number, chunk in enumerate(_chunks(parrot._answer(messages)), 1):
-            if parrot.seconds_per_token and chunk.text:
-                until, late = parrot._seconds(number)
-                time.sleep(until - parrot._seconds(number - 1)[0])
-                if late:
-                    parrot._too_late()
-            yield chunk
+        for seconds, late, chunk in parrot._paced(parrot._answer(messages)):
+            if seconds:
+                time.sleep(seconds)
+            yield parrot._too_late() if late else chunk
 
     async def _astream(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
         parrot = self._changed(stop, kwargs)
-        for number, chunk in enumerate(_chunks(parrot._answer(messages)), 1):
-            if parrot.seconds_per_token and chunk.text:
-                until, late = parrot._seconds(number)
-                await asyncio.sleep(until - parrot._seconds(number - 1)[0])
-                if late:
-                    parrot._too_late()
-            yield chunk
+        for seconds, late, chunk in parrot._paced(parrot._answer(messages)):
+            if seconds:
+                await asyncio.sleep(seconds)
+            yield parrot._too_late() if late else chunk
+
+    def _paced(self, answer: Answer) -> Iterator[tuple[float, bool, ChatGenerationChunk]]:
+        """Yield the chunks, each with the seconds to wait for it and whether it comes too late."""
+        before = 0.0
+        for number, chunk in enumerate(_chunks(answer), 1):
+            until, late = self._seconds(number) if chunk.text else (before, False)
+            yield until - before, late, chunk
+            before = until
 
     def bind_tools(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Refuse: raises NotImplementedError."""

@@ -24,8 +24,8 @@ from langchain_core.language_models.fake_chat_models import (
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from pydantic import Field
 
+from helpers import naive_parrot
 from helpers.parrot_link import ChatParrotLink
 
 TEXT = "Polly wants a cracker, and another, and a nap too."
@@ -37,24 +37,8 @@ CLOCKS = {"time on the wall": time.perf_counter, "time of the processor": time.p
 Seconds = dict[str, dict[str, float]]  # by task, then by model
 
 
-class NaiveParrotLink(BaseChatModel):
-    """The parrot as tutorials write it: it slices a string, and leaves the async side to threads."""
-
-    model_name: str = Field(alias="model")
-    parrot_buffer_length: int
-    temperature: float | None = None
-    max_tokens: int | None = None
-    timeout: int | None = None
-    stop: list[str] | None = None
-    max_retries: int = 2
-
-    @property
-    def _llm_type(self) -> str:
-        return "naive-parrot-link"
-
-    @property
-    def _identifying_params(self) -> dict[str, Any]:
-        return {"model_name": self.model_name}
+class NaiveParrotLink(naive_parrot.ChatParrotLink):
+    """The parrot as tutorials write it: lesson 13's, with usage while it streams and metadata."""
 
     def _generate(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any

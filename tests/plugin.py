@@ -25,6 +25,11 @@ def pytest_configure(config: pytest.Config) -> None:
         NotebookRun.execute = strict(NotebookRun.execute, clean)
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return two workers for each processor: most tests wait for a kernel, a server or a clock."""
+    return 2 * (os.cpu_count() or 1)
+
+
 def set_environment(variables: dict[str, str]) -> None:
     """Make `variables` this process's environment, which a new kernel inherits."""
     for name in {n for n in os.environ if not n.startswith("PYTEST_")} - set(variables):

@@ -13,21 +13,9 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, Too
 from langchain_openai import ChatOpenAI, OpenAI
 from pydantic import BaseModel, Field
 
-from helpers import answers, book, fill, legacy, protocol, server, tokens
+from helpers import answers, book, fill, legacy, protocol, tokens
 from helpers.language import LANGUAGES
 from tests.test_book import ENTRIES, SOURCE
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    started = server.serve(pace=0)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OPENAI_BASE_URL", started.url)
-        patch.setenv("OPENAI_API_KEY", "no-key-needed")
-        patch.setenv("NO_PROXY", "127.0.0.1")
-        patch.setenv("LANGSMITH_TRACING_V2", "false")
-        yield started.url
-    started.close()
 
 
 @pytest.fixture

@@ -39,17 +39,11 @@ class Capabilities:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def on_the_built_in_model() -> Iterator[None]:
-    started = server.serve(pace=0)
+def on_the_built_in_model(url: str) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OPENAI_BASE_URL", started.url)
-        patch.setenv("OPENAI_API_KEY", "no-key-needed")
-        patch.setenv("NO_PROXY", "127.0.0.1")
-        patch.setenv("LANGSMITH_TRACING_V2", "false")
         patch.setenv("LANGCHAIN_TESTS_USER_AGENT", "nothing is fetched")
         patch.setattr(httpx, "get", local_file)
         yield
-    started.close()
 
 
 def local_file(url: str, **options: Any) -> httpx.Response:

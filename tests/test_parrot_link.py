@@ -443,6 +443,20 @@ def test_the_model_by_both_names() -> None:
         assert (answer.content, answer.response_metadata["model_name"]) == ("he", "b")
 
 
+def test_the_model_by_two_different_names() -> None:
+    with pytest.raises(ValidationError, match="one setting, and were given two values"):
+        parrot(model="a", model_name="b")
+    assert parrot(model="a", model_name="a").model == "a"
+
+
+@pytest.mark.parametrize(("name", "value"), REFUSED, ids=str)
+def test_a_bad_value_is_refused_later_too(name: str, value: Any) -> None:
+    model = parrot()
+    with pytest.raises(ValidationError, match=f"ChatParrotLink\n{SETTINGS.get(name, name)}"):
+        setattr(model, SETTINGS.get(name, name), value)
+    assert model == parrot()
+
+
 def test_an_unknown_setting() -> None:
     with pytest.warns(UserWarning, match="ChatParrotLink has no setting 'colour': ignored") as seen:
         parrot(colour="green")

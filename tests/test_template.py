@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from langchain_openai import ChatOpenAI, OpenAI
 
-from helpers import server, template, tokens
+from helpers import template, tokens
 from helpers.book import Message
 
 TALK = [("system", "Answer in one word."), ("user", "What is the capital of France?")]
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    started = server.serve(pace=0)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OPENAI_BASE_URL", started.url)
-        patch.setenv("OPENAI_API_KEY", "no-key-needed")
-        patch.setenv("NO_PROXY", "127.0.0.1")
-        patch.setenv("LANGSMITH_TRACING_V2", "false")
-        yield started.url
-    started.close()
 
 
 def test_a_template_can_be_read_back() -> None:

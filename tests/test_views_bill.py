@@ -135,3 +135,14 @@ def test_bad_data_is_said_in_the_readers_language(lang: str) -> None:
     assert str(caught.value) == texts["callback"]
     assert repr(TokenBill([], {})) == texts["empty"]
     assert TokenBill({}, {})._repr_mimebundle_() == {"text/plain": texts["empty"]}
+
+
+def test_a_french_bill_has_decimal_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend, "language", "fr")
+    made = TokenBill([message("small", (1000, 200))], PRICES)
+    assert made.table()[-1][-1] == "0,000900"
+    assert made._prices_said().endswith("small 0,5 en entrée, 2 en sortie.")
+    price_in, _, shown = made._panel().children
+    assert price_in.value == "0,5"
+    price_in.value = "1,5"
+    assert "<td>0,001900</td>" in shown.value

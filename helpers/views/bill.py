@@ -10,6 +10,7 @@ from langchain_core.callbacks import UsageMetadataCallbackHandler
 from langchain_core.messages import AIMessage
 
 from helpers import backend
+from helpers.views.drawing import decimal
 
 MILLION = 1_000_000  # tokens, for which prices are given
 HIGHEST = 1_000_000  # price that can be typed in
@@ -31,7 +32,7 @@ TEXTS = {
         "prices": "Prices per million tokens: {prices}.",
         "full_price": " Cached tokens count at the full price.",
         "separator": "; ",
-        "price": "{model} {input:g} in, {output:g} out",
+        "price": "{model} {input} in, {output} out",
         "empty": "There is nothing on this bill: no call was counted.",
         "type": "TokenBill(…) takes a list of AIMessages, or the usage_metadata of "
         "get_usage_metadata_callback(), not {got}.",
@@ -57,7 +58,7 @@ TEXTS = {
         "prices": "每百万 token 的价格：{prices}。",
         "separator": "；",
         "full_price": "来自缓存的 token 按全价计算。",
-        "price": "{model} 输入 {input:g}，输出 {output:g}",
+        "price": "{model} 输入 {input}，输出 {output}",
         "empty": "账单是空的：没有统计到任何调用。",
         "type": "TokenBill(…) 需要 AIMessage 的列表，或者 get_usage_metadata_callback() 的 "
         "usage_metadata，而不是 {got}。",
@@ -82,7 +83,7 @@ TEXTS = {
         "prices": "Prix par million de tokens\u00a0: {prices}.",
         "full_price": " Les tokens en cache comptent au plein tarif.",
         "separator": "\u00a0; ",
-        "price": "{model} {input:g} en entrée, {output:g} en sortie",
+        "price": "{model} {input} en entrée, {output} en sortie",
         "empty": "La facture est vide\u00a0: aucun appel n'a été compté.",
         "type": "TokenBill(…) attend une liste d'AIMessage, ou l'usage_metadata de "
         "get_usage_metadata_callback(), et non {got}.",
@@ -142,13 +143,13 @@ class TokenBill:
         cells = [
             [row.title, *([row.model] * self.numbered)]
             + [str(row.tokens[kind]) if row.tokens else texts["unknown"] for kind in kinds]
-            + [texts["unknown"] if cost is None else f"{cost:.6f}"]
+            + [texts["unknown"] if cost is None else decimal(cost, ".6f")]
             for row, cost in zip(self.rows, costs, strict=True)
         ]
         paid = [cost for cost in costs if cost is not None]
         total = [texts["total"], *([""] * self.numbered)]
         total += [self._total(known, str(sums[kind])) for kind in kinds]
-        total += [self._total(paid, f"{sum(paid):.6f}")]
+        total += [self._total(paid, decimal(sum(paid), ".6f"))]
         first = [texts["call"], texts["model"]] if self.numbered else [texts["model"]]
         return [[*first, *(texts[kind] for kind in kinds), texts["cost"]], *cells, total]
 
@@ -173,7 +174,9 @@ class TokenBill:
     def _prices_said(self) -> str:
         texts = TEXTS[backend.language]
         said = [
-            texts["price"].format(model=model, input=price_in, output=price_out)
+            texts["price"].format(
+                model=model, input=decimal(price_in, "g"), output=decimal(price_out, "g")
+            )
             for model, (price_in, price_out) in self.prices.items()
         ]
         cached = any(row.tokens and row.tokens["cached"] for row in self.rows)
@@ -211,7 +214,7 @@ class TokenBill:
 
         def field(model: str, place: int, key: str) -> Any:
             return ipywidgets.Text(
-                value=f"{self.prices[model][place]:g}" if model in self.prices else "",
+                value=decimal(self.prices[model][place], "g") if model in self.prices else "",
                 placeholder=texts["unknown"],
                 description=texts[key].format(model=model),
                 style={"description_width": "initial"},

@@ -11,9 +11,9 @@ WIDTH = 720  # of a picture, in pixels
 CLOSING = "，。；：、！？）”"  # signs that may not begin a line
 
 
-def decimal(value: float) -> str:
-    """Return a number as text with two decimals, and a decimal comma in French."""
-    return f"{value:.2f}".replace(".", "," if backend.language == "fr" else ".")
+def decimal(value: float, form: str = ".2f") -> str:
+    """Return a number as text in Python's format `form`, with a decimal comma in French."""
+    return f"{value:{form}}".replace(".", "," if backend.language == "fr" else ".")
 
 
 def picture(height: float, title: str, parts: list[str]) -> str:

@@ -25,7 +25,7 @@ STANDARD_ONLY = ("__init__", "__main__", "environment", "lab", "language")
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A course whose environment is set up; its requirements are one small package made here."""
     root = tmp_path_factory.mktemp("课程 é")
     package = root / "package"
@@ -36,6 +36,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(environment.ROOT / "helpers", root / "helpers")
     environment.set_up("en", root)
     return root
+
+
+@pytest.fixture
+def finished(made: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """The same, finished again where a test before left it unfinished, in whatever order they run."""
+    environment.set_up("en", made)
+    capsys.readouterr()
+    return made
 
 
 def wheel_of(folder: Path) -> None:

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,11 +40,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def finished(made: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+def finished(made: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Path]:
     """The same, finished again where a test before left it unfinished, in whatever order they run."""
     environment.set_up("en", made)
     capsys.readouterr()
-    return made
+    requirements = (made / "requirements.txt").read_text(encoding="utf-8")
+    yield made
+    (made / "requirements.txt").write_text(requirements, encoding="utf-8")
 
 
 def wheel_of(folder: Path) -> None:

@@ -103,7 +103,7 @@ def test_the_model_that_snippets_name_is_the_courses_own() -> None:
 async def in_every_way(model: BaseChatModel) -> list[str]:
     """Return what the model answers to "abra", called in every style of the sheet."""
     heard = "abra"
-    said = [model.invoke(heard).text, (await model.ainvoke(heard)).text]
+    said: list[str] = [model.invoke(heard).text, (await model.ainvoke(heard)).text]
     said += [message.text for message in model.batch([heard] * 2)]
     said += [message.text for message in await model.abatch([heard] * 2)]
     said += [message.text for _, message in model.batch_as_completed([heard])]
@@ -123,10 +123,12 @@ async def test_a_model_typed_in_from_the_page_has_every_call(name: str, lang: st
     own: dict[str, Any] = {"__name__": "typed"}
     exec(typed, own)
 
-    class ChatMine(own["ChatEcho"]):  # type: ignore[misc]
+    ChatEcho: Any = own["ChatEcho"]
+
+    class ChatMine(ChatEcho):  # type: ignore[misc]
         answers: int = 0
 
-    for model in (own["ChatEcho"](), ChatMine(answers=1)):
+    for model in (ChatEcho(), ChatMine(answers=1)):
         assert set(await in_every_way(model)) == {"abra"}
         assert model._llm_type == "echo"
 
@@ -136,7 +138,7 @@ def test_what_lesson_14_mended_stays_mended_in_the_skeletons() -> None:
     for name in ("own-model", "own-stream"):
         exec(snippets("en")[name].code.partition("\n\n\nprint(")[0], own)
         model = own["ChatEcho"]()
-        total = None
+        total: Any = None
         for chunk in model.stream("abra"):
             total = chunk if total is None else total + chunk
         for answer in (model.invoke("abra"), total):

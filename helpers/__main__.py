@@ -65,6 +65,14 @@ COMMANDS = {
             "fr": "montrer les exercices réussis (--reset recommence)",
         },
     ),
+    "snippet": (
+        "helpers.snippet",
+        {
+            "en": "list the programs of the cheat sheet, or print the one named",
+            "zh": "列出速查表里的程序，或打印指定的一个",
+            "fr": "énumérer les programmes de l'aide-mémoire, ou écrire celui qui est nommé",
+        },
+    ),
     "serve": (
         "helpers.serve",
         {
@@ -113,6 +121,10 @@ def run(command: str, argv: Sequence[str], lang: str) -> int:
         from helpers import lab
 
         return lab.main(argv)
+    if module == "helpers.snippet":  # reads a file, which needs no environment either
+        from helpers import snippet
+
+        return snippet.main(argv)
     python = str(environment.set_up(lang))
     if module == "pytest":
         return environment.run([python, "-m", "pytest", *argv], cwd=ROOT)

@@ -217,6 +217,7 @@ def start(
         line = texts["openai"].format(model=model, where=settings.where("OPENAI_API_KEY"))
     else:
         model, line = _use_builtin(settings, texts, builtin)
+    _put(OPENAI_MODEL=model)  # for programs that ask the environment, as those of lesson 17
     notes = [line]
     if key and key != settings.raw("OPENAI_API_KEY"):
         notes.append(texts["spaces"].format(where=settings.where("OPENAI_API_KEY")))

@@ -27,12 +27,13 @@ CELL_TIMEOUT = 120  # seconds that one cell may take
 
 LANGUAGE_NAMES = {"en": "English", "zh": "中文", "fr": "Français"}
 MINUTES = {"en": "About {} minutes", "zh": "约 {} 分钟", "fr": "Environ {} minutes"}
+SHEET = {"en": "To look things up", "zh": "供随时查阅", "fr": "À consulter au besoin"}
 
 
 def header(lesson: Lesson, lang: str, previous: Lesson | None, following: Lesson | None) -> str:
     """Return the lesson's first cell: title, length, links to the other languages, goal, neighbours."""
     _, _, goal = lesson.cells[0].source(lang).partition("\n")
-    facts = [MINUTES[lang].format(lesson.minutes)]
+    facts = [SHEET[lang] if lesson.minutes is None else MINUTES[lang].format(lesson.minutes)]
     facts += [
         f"[{LANGUAGE_NAMES[other]}](../{other}/{lesson.name}.ipynb)"
         for other in LANGUAGES

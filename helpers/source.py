@@ -84,7 +84,7 @@ class Lesson:
     """One lesson as its source says it; `problems` lists what is wrong, empty when it can be built."""
 
     name: str  # "04-stream"
-    minutes: int
+    minutes: int | None  # None: a sheet, to look things up, without exercises
     cells: list[Cell]
     problems: list[str]
 
@@ -179,11 +179,12 @@ def read_lesson(path: Path) -> Lesson:
             "title", "en", 'the first cell must have the id "title" and hold "# Title" and the goal'
         )
     minutes = notebook.metadata.get("minutes")
-    if not isinstance(minutes, int):
+    if isinstance(minutes, int) is (notebook.metadata.get("sheet") is True):
         problem(
-            "title", "en", "the file's head must give `minutes: N`, the lesson's length in minutes"
+            "title",
+            "en",
+            "the file's head must give `minutes: N`, the lesson's length in minutes, or `sheet: true`",
         )
-        minutes = 0
     for cell in cells:
         for lang, what in check_prose(cell) if cell.kind == "markdown" else check_code(cell):
             problem(cell.id, lang, what)

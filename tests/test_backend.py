@@ -82,6 +82,18 @@ def test_a_key_that_is_none_is_recognised(
     assert says in capsys.readouterr().out
 
 
+def test_a_program_that_asks_the_environment_gets_the_same_model(env_file: Path) -> None:
+    assert start("en") == os.environ["OPENAI_MODEL"] == "built-in"
+    env_file.write_text(f"OPENAI_API_KEY={CANARY}", encoding="utf-8")
+    assert start("en") == os.environ["OPENAI_MODEL"] == backend.OPENAI_DEFAULT_MODEL
+    os.environ["OPENAI_MODEL"] = "mine"
+    assert start("en") == os.environ["OPENAI_MODEL"] == "mine"
+    env_file.unlink()
+    assert start("en") == os.environ["OPENAI_MODEL"] == "built-in"
+    env_file.write_text(f"OPENAI_API_KEY={CANARY}", encoding="utf-8")
+    assert start("en") == "mine", "the learner's own is remembered"
+
+
 def test_the_placeholder_is_that_of_the_example() -> None:
     example = (backend.ENV_FILE.parent / ".env.example").read_text("utf-8")
     assert f"OPENAI_API_KEY={backend.PLACEHOLDER}\n" in example

@@ -32,13 +32,17 @@ def test_mypy_finds_nothing(tmp_path: Path) -> None:
     (lessons / "__init__.py").touch()
     for path in NOTEBOOKS.glob("en/*.ipynb"):
         cells = nbformat.read(path, as_version=4).cells
-        code = "\n\n".join(
-            cell.source
+        code = {
+            cell.id: cell.source
             for cell in cells
             if cell.cell_type == "code" and "raises-exception" not in cell.metadata.get("tags", [])
-        )
-        # In a function, because a notebook may `await` where a module may not.
-        text = f"async def lesson() -> None:\n{indent(code, '    ')}\n"
+        }
+        alone = [cell.id for cell in cells if "standalone" in cell.metadata.get("tags", [])]
+        programs = [code.pop(ident) for ident in alone]
+        # In functions, because a notebook may `await` where a module may not.
+        text = "MODEL = ''\n"
+        for number, program in enumerate(["\n\n".join(code.values()), *programs]):
+            text += f"\n\nasync def program_{number}() -> None:\n{indent(program, '    ')}\n"
         name = f"lesson_{path.stem.replace('-', '_')}.py"
         (lessons / name).write_text(text, encoding="utf-8")
     assert len(list(lessons.iterdir())) > 1

@@ -1,4 +1,4 @@
-"""The table of lesson 09 tells the truth: what old lines do now, and that today's lines work.
+"""The tables of lessons 09 and 17 tell the truth: what old lines do now, and that today's lines work.
 
 The lines run in an interpreter of their own, because many deprecation warnings come once only:
 `python -m tests.test_old_lines` prints what each line did, as JSON.
@@ -48,18 +48,19 @@ def session(session_id):
 """
 
 
-def rows(lang: str) -> list[tuple[str, str, str]]:
-    """Return the table's lines: the old one, the exception or warning it gives or "", today's."""
-    _, (lesson,) = builder.read_course(["09"])
-    (cell,) = [cell for cell in lesson.cells if cell.id == "table"]
+def rows(lang: str, lessons: tuple[str, ...] = ("09", "17")) -> list[tuple[str, str, str]]:
+    """Return the tables' lines: the old one, the exception or warning it gives or "", today's."""
+    _, chosen = builder.read_course(list(lessons))
+    tables = [cell for lesson in chosen for cell in lesson.cells if cell.id == "table"]
+    assert len(tables) == len(lessons)
     found = []
-    for line in cell.text[lang].splitlines():
+    for line in [line for table in tables for line in table.text[lang].splitlines()]:
         columns = re.split(r"(?<!\\)\|", line)[1:-1]
         codes = [re.findall("`([^`]+)`", column) for column in columns]
         if len(columns) == 3 and codes[0]:
             old, now, today = [(code or [""])[0].replace(r"\|", "|") for code in codes]
             found.append((old, now, today))
-    return found
+    return list(dict.fromkeys(found))
 
 
 async def outcome(line: str, names: dict[str, Any]) -> str:
@@ -84,7 +85,7 @@ async def outcome(line: str, names: dict[str, Any]) -> str:
 
 
 async def outcomes() -> list[tuple[str, str]]:
-    """Return for each line of the table what the old and today's code did."""
+    """Return for each line of the tables what the old and today's code did."""
     import helpers
 
     names: dict[str, Any] = {"MODEL": helpers.start("en")}
@@ -97,12 +98,12 @@ async def outcomes() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_the_table_is_the_same_in_all_languages(lang: str) -> None:
-    assert len(rows(lang)) >= 25
+def test_the_tables_are_the_same_in_all_languages(lang: str) -> None:
+    assert len(rows(lang)) >= 25 and len(rows(lang, ("17",))) >= 15
     assert rows(lang) == rows("en")
 
 
-def test_each_line_of_the_table_does_what_the_table_says() -> None:
+def test_each_line_of_the_tables_does_what_its_table_says() -> None:
     command = [sys.executable, "-m", "tests.test_old_lines"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from helpers import source
+from helpers.builder import header
 from helpers.language import LANGUAGES
 from helpers.source import (
     Lesson,
@@ -139,6 +140,7 @@ def test_a_good_source_has_no_problem(tmp_path: Path) -> None:
         ("# Birds\n\nYou", "# Birds\nYou", "title", "en", "must be"),
         ('{"id": "title", "lang": "en"}', '{"id": "head", "lang": "en"}', "title", "en", "first cell"),
         ("minutes: 5", "hours: 1", "title", "en", "minutes"),
+        ("minutes: 5", "minutes: 5\nsheet: true", "title", "en", "or `sheet: true`"),
         ('bird = "perroquet"  # @fr', "bird = parrot  # @fr", "call", "fr", "another program"),
         ('bird = "perroquet"  # @fr\n', "", "call", "fr", "no line marked"),
         ('bird = "perroquet"  # @fr\n', 'bird = "perroquet"  # @fr\nmore = 1  # @fr\n', "call", "fr", "another program"),
@@ -153,6 +155,12 @@ def test_each_problem_names_lesson_cell_and_language(
     problems = broken(tmp_path, old, new).problems
     start = f"01-birds, cell {cell!r}, {lang}: "
     assert any(p.startswith(start) and says in p for p in problems), problems
+
+
+def test_a_sheet_has_no_length(tmp_path: Path) -> None:
+    lesson = broken(tmp_path, "minutes: 5", "sheet: true")
+    assert (lesson.problems, lesson.minutes) == ([], None)
+    assert "To look things up · " in header(lesson, "en", None, None)
 
 
 def test_a_changed_english_text_makes_both_translations_stale(tmp_path: Path) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from helpers import trained
 from helpers.template import END, START
+
+if TYPE_CHECKING:
+    from helpers.source import Lesson
 
 SENTENCES = ["Hello, where is my order 1234?", "你好，订单 1234 在哪里？", "Où est ma commande ?"]
 TEMPLATE = (
@@ -25,6 +28,18 @@ def required(at: str = "") -> None:
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason, allow_module_level=True)
+
+
+def needed_by(lesson: Lesson) -> None:
+    """Skip the test where the packages are missing and this lesson needs them."""
+    if lesson.training:
+        required(f"lesson {lesson.number} ")
+
+
+def needed_by_page(notebook: Any) -> None:
+    """Skip the test where the packages are missing and this notebook needs them."""
+    if notebook.metadata.get("training"):
+        required("this notebook ")
 
 
 def tiny(seed: int = 0, context: int = 256) -> dict[str, Any]:

@@ -52,9 +52,9 @@ COMMANDS = {
     "training": (
         "helpers.environment",
         {
-            "en": "add what training a network of your own needs (lesson 15, about 1 GB)",
-            "zh": "加装训练自己的网络所需的软件包（第 15 课，约 1 GB）",
-            "fr": "ajouter de quoi entraîner votre propre réseau (leçon 15, environ 1 Go)",
+            "en": "add what training a network of your own needs (lesson 15, about 1.3 GB)",
+            "zh": "加装训练自己的网络所需的软件包（第 15 课，约 1.3 GB）",
+            "fr": "ajouter de quoi entraîner votre propre réseau (leçon 15, environ 1,3 Go)",
         },
     ),
     "doctor": (

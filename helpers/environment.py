@@ -70,12 +70,12 @@ NO_NETWORK = {
     "http://proxy.example.org:3128.\nTout ce que pip a dit : {log}",
 }
 DISK_FULL = {
-    "en": "The disk is full, so the environment is not complete (it takes about 450 MB, and 1.5 GB "
+    "en": "The disk is full, so the environment is not complete (it takes about 450 MB, and 1.8 GB "
     "with what training needs).\n"
     "Free about 1 GB (3 GB for training) and go on with the same command:\n\n    {command}",
-    "zh": "磁盘已满，环境没有装完（大约需要 450 MB；加上训练所需的软件包，大约 1.5 GB）。\n"
+    "zh": "磁盘已满，环境没有装完（大约需要 450 MB；加上训练所需的软件包，大约 1.8 GB）。\n"
     "请腾出大约 1 GB 空间（训练需要 3 GB），然后用同一条命令继续：\n\n    {command}",
-    "fr": "Le disque est plein : l'environnement est incomplet (il occupe environ 450 Mo, et 1,5 Go "
+    "fr": "Le disque est plein : l'environnement est incomplet (il occupe environ 450 Mo, et 1,8 Go "
     "avec ce que demande l'entraînement).\n"
     "Libérez environ 1 Go (3 Go pour l'entraînement) et reprenez avec la même commande :\n\n"
     "    {command}",

@@ -159,7 +159,7 @@ answer: 'Your order 4711 is on its way.' L'entraînement d'un réseau
         ("epoch 6", "epoch 7", False),
         ("892,928", "892,929", False),
         ("Your order 4711 is on its way.", "Hello", True),
-        ("Your order 4711 is on its way.", "l\\'ordre \"7\"", True),
+        ("Your order 4711 is on its way.", 'l\\\'ordre "7"', True),
         ("'Your order 4711 is on its way.'", '"It\'s on its way."', True),
         ("'Your order 4711 is on its way.'", "Hello", False),
         ("L'entraînement d'un", "L'affinage d'un", False),

@@ -54,18 +54,24 @@ def parts(lesson: Lesson, exercise_id: str) -> list[Cell]:
 def test_every_exercise_untouched_wrong_and_right(
     lesson: Lesson, lang: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Run the lesson up to each exercise, then judge stub, wrong answers, right ones and solution."""
+    """Run the lesson with its solutions as one program, without Jupyter.
+
+    On the way each exercise is judged: its stub, its wrong and right answers and its solution.
+    """
     training.needed_by(lesson)
     monkeypatch.chdir(builder.NOTEBOOKS / lang)
     names: dict[str, Any] = {"__name__": "__main__"}
     found = []
     for cell in lesson.cells[1:]:
-        if cell.kind != "code" or "." in cell.id or "raises-exception" in cell.tags:
+        if cell.kind != "code" or "." in cell.id:
+            continue
+        if "raises-exception" in cell.tags:
+            with pytest.raises(Exception):  # noqa: B017  (which one is on the page)
+                run(cell.source(lang), names)
             continue
         name = f"{lesson.name}/{cell.id}"
         if name in CHECKS:
             found.append(name)
-
             stub = cell.source(lang)
 
             def judged(code: str, name: str = name, stub: str = stub) -> exercises.Result:

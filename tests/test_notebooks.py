@@ -46,24 +46,6 @@ def test_sources_and_notebooks_agree() -> None:
 
 
 @pytest.mark.parametrize(("lesson", "lang"), EACH)
-def test_a_lesson_with_its_solutions_runs_as_one_program(
-    lesson: Lesson, lang: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Every solution of the source does its work in its place, without Jupyter."""
-    training.needed_by(lesson)
-    monkeypatch.chdir(builder.NOTEBOOKS / lang)
-    monkeypatch.setattr(asyncio, "run", asyncio.run)  # lesson 17 puts another in its place
-    names: dict[str, Any] = {"__name__": "__main__"}
-    for cell in builder.assemble(lesson, lang, solution=True).cells:
-        if cell.cell_type == "code":
-            if "raises-exception" in cell.metadata.get("tags", []):
-                with pytest.raises(Exception):  # noqa: B017  (which one is on the page)
-                    run(cell.source, names)
-            else:
-                run(cell.source, names)
-
-
-@pytest.mark.parametrize(("lesson", "lang"), EACH)
 def test_a_cell_that_offers_itself_for_copying_runs_alone(lesson: Lesson, lang: str) -> None:
     cells = [c for c in page(lesson, lang).cells if "standalone" in c.metadata.get("tags", [])]
     assert cells, "every lesson ends with lines to take along"

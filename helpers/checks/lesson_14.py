@@ -151,12 +151,12 @@ def nap(model: Any) -> None:
         raise WrongAnswer("awaited", got=said) if "await" in said else error from None
     started = [one for one in threads - before if one.name.startswith(THREADS)]
     wrong_unless(not started, "thread")
-    # A busy machine may hold up the loop once, but not twice for so long.
-    wrong_unless(still < 0.3 or timed(1, 0.4)[1] < 0.3, "blocked")
+    # A busy machine may hold up the loop once or twice, but not each time for so long.
+    wrong_unless(still < 0.3 or any(timed(1, 0.4)[1] < 0.3 for _ in range(3)), "blocked")
     wrong_unless(seconds > 0.39, "hasty", got=round(seconds, 1), expected=0.4)
     wrong_unless(got == ["abracada"], "said", got=got[0], expected="abracada")
     _, _, seconds = timed(10, 0.2)
-    wrong_unless(seconds < 1.5, "slow", got=round(seconds, 1), expected=0.2)
+    wrong_unless(seconds < 1.9, "slow", got=round(seconds, 1), expected=0.2)
 
     async def cut_short(**call: Any) -> str:
         parrot = model(parrot_buffer_length=8, seconds=0.01)

@@ -40,9 +40,9 @@ async def answer(text: str, model: str) -> AsyncGenerator[Any, None]:
             closed.append(text)
     if text == "bad":
         yield 7
-    yield AIMessageChunk("", response_metadata={"model_name": "other"})
+    yield AIMessageChunk(content="", response_metadata={"model_name": "other"})
     yield ToolMessage("14 °C", tool_call_id="call_1", name="weather")
-    yield AIMessageChunk([{"type": "text", "text": "<b>fine</b>"}])
+    yield AIMessageChunk(content=[{"type": "text", "text": "<b>fine</b>"}])
     yield AIMessage("\n& well")
 
 
@@ -60,7 +60,7 @@ def parts(of: ChatWindow) -> tuple[Any, Any, Any, Any, Any, Any]:
 
 async def drawn() -> None:
     """Wait until what was drawn or sent a moment ago has arrived."""
-    await asyncio.sleep(2 * max(REDRAW, ENTER))
+    await asyncio.sleep(4 * REDRAW)
 
 
 async def over(of: ChatWindow) -> None:
@@ -72,9 +72,12 @@ async def over(of: ChatWindow) -> None:
 
 def enter(of: ChatWindow, text: str) -> None:
     """Type into the field and press Enter: the browser tells of the key first."""
-    field = parts(of)[2]
-    field._handle_custom_msg({"event": "submit"}, [])
-    field.value = text
+    press_enter(of)
+    parts(of)[2].value = text
+
+
+def press_enter(of: ChatWindow) -> None:
+    parts(of)[2]._handle_custom_msg({"event": "submit"}, [])
 
 
 async def test_a_turn_is_what_the_function_answers() -> None:
@@ -219,10 +222,36 @@ async def test_two_clicks_in_one_moment_are_one_turn() -> None:
 
 async def test_an_empty_field_is_not_sent() -> None:
     shown = window()
-    remark = parts(shown)[-1]
+    field, remark = parts(shown)[2], parts(shown)[-1]
+    press_enter(shown)
+    await asyncio.sleep(ENTER + 0.1)
+    assert TEXTS["en"]["nothing"] in remark.value
     enter(shown, "  ")
     await drawn()
-    assert shown.turns == [] and TEXTS["en"]["nothing"] in remark.value
+    field.value = "hi"  # typed, and the field left
+    await drawn()
+    assert shown.turns == []
+
+
+async def test_enter_sends_again_what_came_back_into_the_field() -> None:
+    shown = window()
+    field = parts(shown)[2]
+    await shown.say("boom")
+    press_enter(shown)  # and nothing arrives, for nothing was changed
+    await asyncio.sleep(ENTER + 0.1)
+    assert [turn.text for turn in shown.turns] == ["boom", "boom"]
+    enter(shown, "hi")
+    await drawn()
+    assert [turn.text for turn in shown.turns][2:] == ["hi"] and field.value == ""
+
+
+async def test_enter_sends_a_text_that_arrives_late() -> None:
+    shown = window()
+    press_enter(shown)
+    await asyncio.sleep(ENTER / 2)
+    parts(shown)[2].value = "hi"
+    await drawn()
+    assert [turn.text for turn in shown.turns] == ["hi"]
 
 
 async def test_choice_and_model_are_one() -> None:

@@ -15,7 +15,7 @@ from langchain_core.messages import BaseMessage, ToolMessage
 from helpers import backend
 
 REDRAW = 0.05  # seconds between two drawings of a reply that is being written
-ENTER = 0.05  # seconds in which the text of a field arrives that Enter was pressed in
+ENTER = 0.5  # seconds in which the text of a field arrives that Enter was pressed in
 
 TEXTS = {
     "en": {
@@ -286,12 +286,16 @@ class _Panel:
         self.window = window
         self.loop = _running_loop()
         self.drawing: asyncio.TimerHandle | None = None
+        self.entered: asyncio.TimerHandle | None = None
         self.html = ipywidgets.HTML
         self.choice = ipywidgets.Dropdown(
             options=names, value=window.model, description=texts["model"]
         )
         self.choice.observe(lambda event: setattr(window, "model", event["new"]), names="value")
-        self.log = ipywidgets.VBox([self.html(_drawn(turn)) for turn in window.turns])
+        self.log = ipywidgets.VBox(
+            [self.html(_drawn(turn)) for turn in window.turns],
+            layout={"flex": "0 0 auto", "overflow": "visible"},  # what scrolls is the box around it
+        )
         # Children from the last to the first keep the end in sight while the text grows.
         scrolled = ipywidgets.Box(
             [self.log],
@@ -304,14 +308,15 @@ class _Panel:
                 "padding": "4px 8px",
             },
         )
-        # Sent when the field is left or Enter pressed: then Enter never overtakes what was typed.
+        # What was typed arrives when the field is left, or right behind the word of an Enter.
         self.field = ipywidgets.Text(
             description=texts["message"],
             placeholder=texts["placeholder"],
             continuous_update=False,
             layout={"flex": "1 1 auto"},
         )
-        self.field.on_msg(self._entered)
+        self.field.on_msg(self._message)
+        self.field.observe(lambda _: self._in_loop(self.arrive), names="value")
         send = ipywidgets.Button(description=texts["send"])
         stop = ipywidgets.Button(description=texts["stop"])
         send.on_click(lambda _: self._in_loop(self.send))
@@ -332,15 +337,26 @@ class _Panel:
         if self.loop is not None:
             self.loop.call_soon_threadsafe(work)
 
-    def _entered(self, _: Any, content: dict[str, Any], buffers: Any) -> None:
-        """Send when Enter is pressed in the field; its text is the next thing to arrive."""
-        if content.get("event") == "submit" and self.loop is not None:
-            later = self.loop.call_later
-            self.loop.call_soon_threadsafe(lambda: later(ENTER, self.send))
+    def _message(self, _: Any, content: dict[str, Any], buffers: Any) -> None:
+        """Take what the field's browser side tells beyond its text: that Enter was pressed."""
+        if content.get("event") == "submit":
+            self._in_loop(self.enter)
+
+    def enter(self) -> None:
+        """Send what the field holds once it has arrived; it holds the same where nothing does."""
+        self.entered = asyncio.get_running_loop().call_later(ENTER, self.send)
+
+    def arrive(self) -> None:
+        """Send the text that has arrived, if Enter was pressed in it."""
+        if self.entered is not None:
+            self.send()
 
     def send(self) -> None:
         """Send what the field holds, unless it is empty or a reply is being written."""
         texts = TEXTS[backend.language]
+        if self.entered is not None:
+            self.entered.cancel()
+            self.entered = None
         typed = self.field.value
         if self.window.busy:
             self.say(texts["busy"])

@@ -373,8 +373,10 @@ def without_real_model() -> dict[str, str]:
     """Return this process's environment without whatever leads away from the built-in model.
 
     For building and testing, so that neither meets the key, the server or the tracing account of
-    whoever runs it.
+    whoever runs it. The folder of trained networks is named, so that pages say nothing of it.
     """
     away = {*READ, *TRACING, *TRACING_KEYS} - {"COURSE_PACE"}
     kept = {name: value for name, value in os.environ.items() if name not in away}
-    return {**kept, ENV_FILE_VARIABLE: os.devnull, "COURSE_PROGRESS": os.devnull}
+    trained = os.environ.get("COURSE_TRAINED") or str(ENV_FILE.with_name(".trained"))
+    chosen = {"COURSE_PROGRESS": os.devnull, "COURSE_TRAINED": trained}
+    return {**kept, ENV_FILE_VARIABLE: os.devnull, **chosen}

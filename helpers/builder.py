@@ -15,7 +15,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
-from helpers import exercises, stable
+from helpers import exercises, stable, trained
 from helpers.backend import without_real_model
 from helpers.environment import ROOT, write_whole
 from helpers.language import LANGUAGES
@@ -24,6 +24,7 @@ from helpers.source import LINKS, Lesson, SourceError, lesson_paths, read_lesson
 NOTEBOOKS = ROOT / "notebooks"
 TEXTS_FILE = exercises.TEXTS_FILE
 CELL_TIMEOUT = 120  # seconds that one cell may take
+TRAINING_TIMEOUT = 900  # the same where a network is trained, perhaps after another notebook's
 
 LANGUAGE_NAMES = {"en": "English", "zh": "中文", "fr": "Français"}
 MINUTES = {"en": "About {} minutes", "zh": "约 {} 分钟", "fr": "Environ {} minutes"}
@@ -76,6 +77,9 @@ def assemble(
     if links:
         cells.append(nbformat.v4.new_markdown_cell(links, id=LINKS))
     notebook = nbformat.v4.new_notebook(cells=cells)
+    if lesson.training:  # nbmake reads the time-out, tests/plugin.py the rest
+        notebook.metadata["execution"] = {"timeout": TRAINING_TIMEOUT}
+        notebook.metadata["training"] = True
     stable.stabilize(notebook)
     return notebook
 
@@ -109,7 +113,7 @@ async def execute(notebook: Any, folder: Path) -> None:
     client = NotebookClient(
         notebook,
         km=kernel,
-        timeout=CELL_TIMEOUT,
+        timeout=notebook.metadata.get("execution", {}).get("timeout", CELL_TIMEOUT),
         allow_errors=True,
         record_timing=False,
         coalesce_streams=True,
@@ -124,15 +128,15 @@ async def execute(notebook: Any, folder: Path) -> None:
 
 
 def keep_measurements(notebook: Any, committed: Any) -> None:
-    """Keep the committed outputs of cells tagged `varies` where only numbers differ."""
+    """Keep the committed outputs where only that differs which a cell's tags let differ."""
     old = {cell.id: cell for cell in committed.cells if cell.cell_type == "code"}
     for cell in notebook.cells:
         before = old.get(cell.id)
         if (
             before is not None
-            and "varies" in cell.metadata.get("tags", [])
             and before.source == cell.source
-            and stable.outputs_text(before, True) == stable.outputs_text(cell, True)
+            and before.metadata == cell.metadata
+            and stable.alike(before, cell)
         ):
             cell.outputs = before.outputs
 
@@ -158,6 +162,8 @@ def compare(name: str, lang: str, built: Any, committed: Any) -> list[str]:
     where = f"{name}, {lang}"
     if committed is None:
         return [f"{where}: notebooks/{lang}/{name}.ipynb is missing or damaged"]
+    if built.metadata != committed.metadata:
+        return [f"{where}: the notebook's metadata are not what the source says"]
     new, old = structure(built), structure(committed)
     if [cell[0] for cell in new] != [cell[0] for cell in old]:
         gone = {cell[0] for cell in old} - {cell[0] for cell in new}
@@ -183,7 +189,7 @@ def build(names: list[str], teachers: Path | None = None) -> list[str]:
     """Build and execute the lessons named (none named: all); return the problems, nothing when done.
 
     With `teachers` they are written below that folder, with the solutions. A notebook whose code
-    misbehaves is not written, the others are.
+    misbehaves, or that needs packages which are missing, is not written; the others are.
     """
     if teachers and NOTEBOOKS.resolve() in (teachers.resolve(), *teachers.resolve().parents):
         return [f"{teachers} lies in notebooks/: the teacher's edition belongs elsewhere"]
@@ -192,6 +198,13 @@ def build(names: list[str], teachers: Path | None = None) -> list[str]:
     if problems:
         return problems
     notebooks = assemble_all(lessons, solution=teachers is not None)
+    if names_missing := trained.missing():
+        problems = [
+            f"{lesson.name}: not built, it needs {', '.join(names_missing)}: python -m helpers training"
+            for lesson in chosen
+            if lesson.training
+        ]
+        chosen = [lesson for lesson in chosen if not lesson.training]
 
     async def run(lesson: Lesson, lang: str, free: asyncio.Semaphore) -> None:
         notebook, where = notebooks[lesson.name, lang], f"{lesson.name}, {lang}"

@@ -1,4 +1,4 @@
-"""Make the course's own Python environment, .venv, and keep it in step with requirements.txt."""
+"""Make the course's own Python environment, .venv, and keep it in step with its requirements."""
 
 from __future__ import annotations
 
@@ -70,12 +70,15 @@ NO_NETWORK = {
     "http://proxy.example.org:3128.\nTout ce que pip a dit : {log}",
 }
 DISK_FULL = {
-    "en": "The disk is full, so the environment is not complete (it takes about 450 MB).\n"
-    "Free about 1 GB and go on with the same command:\n\n    {command}",
-    "zh": "磁盘已满，环境没有装完（大约需要 450 MB）。\n"
-    "请腾出大约 1 GB 空间，然后用同一条命令继续：\n\n    {command}",
-    "fr": "Le disque est plein : l'environnement est incomplet (il occupe environ 450 Mo).\n"
-    "Libérez environ 1 Go et reprenez avec la même commande :\n\n    {command}",
+    "en": "The disk is full, so the environment is not complete (it takes about 450 MB, and 1.8 GB "
+    "with what training needs).\n"
+    "Free about 1 GB (3 GB for training) and go on with the same command:\n\n    {command}",
+    "zh": "磁盘已满，环境没有装完（大约需要 450 MB；加上训练所需的软件包，大约 1.8 GB）。\n"
+    "请腾出大约 1 GB 空间（训练需要 3 GB），然后用同一条命令继续：\n\n    {command}",
+    "fr": "Le disque est plein : l'environnement est incomplet (il occupe environ 450 Mo, et 1,8 Go "
+    "avec ce que demande l'entraînement).\n"
+    "Libérez environ 1 Go (3 Go pour l'entraînement) et reprenez avec la même commande :\n\n"
+    "    {command}",
 }
 READ_ONLY = {
     "en": "This folder cannot be written to, so the environment cannot be made in it:\n\n"
@@ -139,6 +142,13 @@ READY = {
     "en": "The environment is ready.",
     "zh": "环境已就绪。",
     "fr": "L'environnement est prêt.",
+}
+
+TRAINING_READY = {
+    "en": "What training needs is installed. Restart the kernel of any notebook that is open.",
+    "zh": "训练所需的软件包已经装好。如果有打开的笔记本，请重启它的内核。",
+    "fr": "Ce que demande l'entraînement est installé. "
+    "Redémarrez le noyau des notebooks qui sont ouverts.",
 }
 
 # What pip says when it is the network that failed. It differs between versions, and may be no more
@@ -249,13 +259,25 @@ def write_whole(path: Path, text: str) -> None:
             new.unlink()
 
 
+def has_training(root: Path) -> bool:
+    """Say whether what training needs was added to the environment under `root`."""
+    return (root / ".venv" / "training").exists()
+
+
+def requirements(root: Path, training: bool) -> list[Path]:
+    """Return the files that say what is to be installed, with or without what training needs."""
+    names = ["requirements.txt", "requirements-train.txt"]
+    return [root / name for name in names[: 1 + training]]
+
+
 def stamp_of(root: Path) -> dict[str, str]:
     """Return what was true when the environment under `root` was finished, if it still is.
 
     The interpreter's real path changes when the system's Python is replaced by another version.
     """
+    content = b"".join(path.read_bytes() for path in requirements(root, has_training(root)))
     return {
-        "requirements": hashlib.sha256((root / "requirements.txt").read_bytes()).hexdigest(),
+        "requirements": hashlib.sha256(content).hexdigest(),
         "python": os.path.realpath(python_of(root / ".venv")),
         "venv": str(root / ".venv"),
     }
@@ -328,7 +350,7 @@ def try_lock(file: IO[str]) -> bool:
 def progress(log: str, required: int, added: int) -> tuple[int, int, int]:
     """Return how far pip is: the index into INSTALLING, packages done, packages in all.
 
-    `log` is what pip has said, `required` the number of lines in requirements.txt, `added` the
+    `log` is what pip has said, `required` the number of requirements, `added` the
     number of packages that have appeared since pip began (it says nothing while it installs).
     """
     lines = [line.strip() for line in log.splitlines()]
@@ -369,14 +391,18 @@ def create(root: Path, lang: str) -> None:
         raise failure(made.stdout.decode("utf-8", "replace"), root, lang)
 
 
-def install(python: Path, site: Path, root: Path, lang: str) -> None:
-    """Install requirements.txt and show how far it is. Raises CourseError, OSError."""
-    requirements = (root / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    required = sum(bool(line.strip()) and line.lstrip()[0] not in "#-" for line in requirements)
+def install(python: Path, site: Path, root: Path, lang: str, training: bool) -> None:
+    """Install the requirements and show how far it is. Raises CourseError, OSError."""
+    files = requirements(root, training)
+    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    required = sum(bool(line.strip()) and line.lstrip()[0] not in "#-" for line in lines)
     before = len(list(site.glob("*.dist-info")))
     log = root / ".venv" / "install.log"
     command = [str(python), "-m", "pip", "install", "--no-input", "--progress-bar=off"]
-    command += ["--disable-pip-version-check", "-r", "requirements.txt"]
+    command += [
+        "--disable-pip-version-check",
+        *(part for file in files for part in ("-r", file.name)),
+    ]
     shown, shown_at = -1, 0.0
     with log.open("wb") as output:
         child = subprocess.Popen(
@@ -423,9 +449,14 @@ def failure(said: str, root: Path, lang: str) -> CourseError:
     return CourseError(tell(texts, lang, command=typed(*sys.argv[1:]), log=log, **fields))
 
 
-def make(root: Path, lang: str) -> None:
-    """Create or complete the environment under `root`. Raises CourseError, OSError."""
+def make(root: Path, lang: str, training: bool) -> None:
+    """Create or complete the environment under `root`. Raises CourseError, OSError.
+
+    What training needs is installed if it is asked for now or was there before. That it is there is
+    noted at the end: where it cannot be had, the rest of the course goes on without it.
+    """
     venv = root / ".venv"
+    training = training or has_training(root)
     python = python_of(venv)
     site = site_packages(python)
     moved = read_stamp(venv).get("venv", str(venv)) != str(venv)
@@ -440,27 +471,34 @@ def make(root: Path, lang: str) -> None:
     for package in site.glob("*.dist-info"):
         if not is_whole(package):
             shutil.rmtree(package)
-    install(python, site, root, lang)
+    install(python, site, root, lang, training)
     # Relative, so that it is plain ASCII whatever the folders are called; site.py joins it to
     # the folder that it stands in.
     write_whole(site / "course.pth", os.path.relpath(root, site) + "\n")
     settings = venv / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
     write_whole(settings, json.dumps(SETTINGS, indent=2))
+    if training:
+        (venv / "training").touch()
     write_whole(venv / "course.json", json.dumps(stamp_of(root), indent=2))
     print(tell(READY, lang))
 
 
-def set_up(lang: str, root: Path = ROOT) -> Path:
+def set_up(lang: str, root: Path = ROOT, training: bool = False) -> Path:
     """Make sure that the environment under `root` is complete, and return its interpreter.
 
-    `lang` is the language of what is printed. Raises CourseError with what the reader can do.
+    `lang` is the language of what is printed. With `training` that includes what training needs,
+    from then on. Raises CourseError with what the reader can do.
     """
     venv = root / ".venv"
+
+    def complete() -> bool:
+        return is_current(root) and has_training(root) >= training
+
     try:
-        if not is_current(root):
+        if not complete():
             with lock(venv, lang):
-                if not is_current(root):
-                    make(root, lang)
+                if not complete():
+                    make(root, lang, training)
     except OSError as error:
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             command = typed(*sys.argv[1:])

@@ -81,12 +81,16 @@ class Cell:
 
 @dataclass
 class Lesson:
-    """One lesson as its source says it; `problems` lists what is wrong, empty when it can be built."""
+    """One lesson as its source says it; `problems` lists what is wrong, empty when it can be built.
+
+    `training` says that it needs the packages of requirements-train.txt.
+    """
 
     name: str  # "04-stream"
     minutes: int
     cells: list[Cell]
     problems: list[str]
+    training: bool = False
 
     @property
     def number(self) -> str:
@@ -184,12 +188,15 @@ def read_lesson(path: Path) -> Lesson:
             "title", "en", "the file's head must give `minutes: N`, the lesson's length in minutes"
         )
         minutes = 0
+    training = notebook.metadata.get("training", False)
+    if not isinstance(training, bool):
+        problem("title", "en", "in the file's head, `training:` is true or it is not there")
     for cell in cells:
         for lang, what in check_prose(cell) if cell.kind == "markdown" else check_code(cell):
             problem(cell.id, lang, what)
         for lang, what in check_stamps(cell, name):
             problem(cell.id, lang, what)
-    return Lesson(name, minutes, cells, problems)
+    return Lesson(name, minutes, cells, problems, training is True)
 
 
 def check_stamps(cell: Cell, lesson: str) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import dataclasses
 import dis
@@ -17,6 +18,7 @@ import random
 import shutil
 import sys
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from types import CodeType, FunctionType, ModuleType
@@ -40,7 +42,7 @@ MISSING = {
     "fr": "Cette leçon entraîne un réseau et demande {names}, que le cours n'installe pas de "
     "lui-même (environ {size}). Tapez {command}, puis redémarrez le noyau.",
 }
-SIZE = {"en": "1 GB", "zh": "1 GB", "fr": "1 Go"}
+SIZE = {"en": "1.3 GB", "zh": "1.3 GB", "fr": "1,3 Go"}
 LOADING = {
     "en": "{name} was trained before: loading what it learnt. To train anew, delete {folder}",
     "zh": "{name} 之前训练过：正在载入学到的结果。要重新训练，请删除 {folder}",
@@ -230,10 +232,13 @@ def feed(digest: Any, value: Any) -> None:
             feed(digest, part)
 
 
+PLAIN = (bool, int, float, complex, str, bytes, range, PurePath, type(...))
+
+
 def taken_apart(value: Any) -> tuple[str, Sequence[Any]]:
     """Return what kind of thing `value` is and what it consists of, in the end bytes."""
     kind = type(value).__name__
-    if value is None or isinstance(value, (bool, int, float, complex, str, bytes, range, PurePath)):
+    if value is None or isinstance(value, PLAIN):
         return kind, [repr(value).encode()]
     if isinstance(value, Mapping):
         return "mapping", [part for pair in value.items() for part in pair]
@@ -242,7 +247,7 @@ def taken_apart(value: Any) -> tuple[str, Sequence[Any]]:
     if isinstance(value, (set, frozenset)):
         return "set", sorted(value, key=repr)
     if isinstance(value, CodeType):
-        return kind, [value.co_code, value.co_names, value.co_varnames, value.co_consts]
+        return kind, steps(value)
     if isinstance(value, FunctionType):
         return kind, [part for own in reached(value) for part in behaviour(own)]
     if isinstance(value, ModuleType) or hasattr(
@@ -285,20 +290,41 @@ def reached(function: FunctionType) -> list[FunctionType]:
 
 
 def behaviour(function: FunctionType) -> list[Any]:
-    """Return what decides what a function does: its code but for the docstring, and what it reads."""
-    code = function.__code__
-    if function.__doc__ is not None and code.co_consts[:1] == (function.__doc__,):
-        code = code.replace(co_consts=(None, *code.co_consts[1:]))
+    """Return what decides what a function does: its steps, its defaults, and what it reads."""
     values = {
         name: value.__qualname__ if isinstance(value, FunctionType) else value
         for name, value in globals_of(function).items()
     }
     cells = [cell.cell_contents for cell in function.__closure__ or ()]
-    return [code, function.__defaults__, function.__kwdefaults__, values, cells]
+    return [function.__code__, function.__defaults__, function.__kwdefaults__, values, cells]
+
+
+# How a call is compiled depends on whether the import stands in the same cell.
+SILENT = {"CACHE", "EXTENDED_ARG", "NOP", "PRECALL", "PUSH_NULL", "RESUME"}
+CALLS = {"LOAD_METHOD": "LOAD_ATTR", "CALL_METHOD": "CALL", "CALL_FUNCTION": "CALL"}
+JUMPS = {*dis.hasjabs, *dis.hasjrel}
+
+
+def steps(code: CodeType) -> list[Any]:
+    """Return what a piece of code does, step by step, without its docstring and its lines."""
+    taken = [step for step in dis.get_instructions(code) if step.opname not in SILENT]
+    offsets = [step.offset for step in taken]
+    found: list[Any] = [code.co_varnames]
+    for step in taken:
+        given = step.argval
+        if step.opcode in JUMPS:
+            given = bisect_left(offsets, given)
+        elif step.opcode in dis.hasconst and step.arg is not None:
+            given = code.co_consts[step.arg]  # `dis` does not tell those of a call's names
+        found += [CALLS.get(step.opname, step.opname), given]
+    return found
 
 
 def globals_of(function: FunctionType) -> dict[str, Any]:
-    """Return the globals that a function, or one defined in it, reads."""
+    """Return the globals that a function, or one defined in it, reads.
+
+    Without Python's own, of which notebooks have others in their place, such as `open`.
+    """
     codes, names = [function.__code__], set()
     for code in codes:
         names |= {
@@ -306,4 +332,4 @@ def globals_of(function: FunctionType) -> dict[str, Any]:
         }
         codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
     known = function.__globals__
-    return {name: known[name] for name in sorted(names & set(known))}
+    return {name: known[name] for name in sorted(names & set(known) - set(dir(builtins)))}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import functools
 import os
+import shutil
+import tempfile
 from typing import Any
 
 import nbformat
@@ -12,17 +14,30 @@ import pytest
 from nbmake.nb_result import NotebookError, NotebookResult
 from nbmake.nb_run import NotebookRun
 
-from helpers import stable
+from helpers import stable, trained
 from helpers.backend import without_real_model
+from tests import training
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the tests away from real models, keys and accounts, and make nbmake strict."""
+    """Keep the tests away from real models, keys and accounts, and make nbmake strict.
+
+    The networks that notebooks train are kept in a folder of this run, which its workers share.
+    """
+    if trained.FOLDER_VARIABLE not in os.environ:
+        folder = os.environ[trained.FOLDER_VARIABLE] = tempfile.mkdtemp(prefix="course-trained-")
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
     os.environ["COURSE_PACE"] = "0"
     clean = without_real_model()
     set_environment(clean)
     if not hasattr(NotebookRun.execute, "__wrapped__"):
         NotebookRun.execute = strict(NotebookRun.execute, clean)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a notebook that trains a network where the packages for it are missing."""
+    if getattr(item, "nbmake", False):
+        training.needed_by_page(nbformat.read(item.path, as_version=4))
 
 
 def set_environment(variables: dict[str, str]) -> None:

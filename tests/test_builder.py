@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from helpers import builder, source, stable
+from helpers import builder, source, stable, trained
 from helpers.environment import write_whole
 from tests.test_source import GOOD, write
 
@@ -76,6 +76,33 @@ def test_build_check_and_status_from_nothing_to_ready(
     assert cells["exercise"].source.endswith("song = ...") and not cells["exercise"].outputs
     assert cells["fails"].outputs[0].traceback == ["KeyError: 'a'"]
     assert not list(course.rglob("*.new"))
+
+
+def test_a_lesson_that_trains_is_marked_and_left_out_where_that_cannot_be(
+    course: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = course / "source" / "01-birds.md"
+    other = path.read_text("utf-8")
+    (course / "source" / "02-nests.md").write_text(other, "utf-8")
+    path.write_text(other.replace("minutes: 5", "minutes: 5\ntraining: true"), "utf-8")
+    monkeypatch.setattr(trained, "PACKAGES", ("json", "nowhere_to_be_found"))
+    assert builder.main("build", []) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == ("01-birds: not built, it needs nowhere_to_be_found: python -m helpers training")
+    assert pages(course) == {}
+    nests = nbformat.read(course / "fr" / "02-nests.ipynb", as_version=4)
+    assert "01-birds.ipynb" in nests.cells[0].source
+    assert not {"training", "execution"} & set(nests.metadata)
+
+    monkeypatch.setattr(trained, "PACKAGES", ("json",))
+    assert builder.main("build", ["01"]) == 0
+    page = nbformat.read(course / "en" / "01-birds.ipynb", as_version=4)
+    assert page.metadata.training is True
+    assert page.metadata.execution == {"timeout": builder.TRAINING_TIMEOUT}
+    assert builder.main("build", ["--check"]) == 0
+    path.write_text(other, "utf-8")
+    assert builder.main("build", ["--check"]) == 1
+    assert "01-birds, en: the notebook's metadata are not" in capsys.readouterr().err
 
 
 def test_a_cell_that_misbehaves_is_named_and_its_notebook_not_written(

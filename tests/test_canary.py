@@ -14,6 +14,7 @@ from nbformat.v4 import new_code_cell
 
 from helpers import backend, builder, faults, progress, server
 from helpers.faults import Call, Fault
+from tests import training
 from tests.test_notebooks import LESSONS
 
 KEY = "sk-canary-3e8d07aa51"
@@ -76,6 +77,7 @@ def test_the_key_is_nowhere(
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
+    training.needed_by(lesson)
     env_file = tmp_path / ".env"
     env_file.write_text(
         f"OPENAI_API_KEY={KEY}\nOPENAI_BASE_URL={failing.url}\nOPENAI_MODEL=m\n"
@@ -98,7 +100,7 @@ def test_the_key_is_nowhere(
     NotebookClient(
         page,
         allow_errors=True,
-        timeout=100,
+        timeout=builder.TRAINING_TIMEOUT if lesson.training else 100,
         resources={"metadata": {"path": builder.NOTEBOOKS / "en"}},
     ).execute(env=environment)
     outputs = nbformat.writes(page)

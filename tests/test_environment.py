@@ -33,19 +33,23 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (package / "tiny.py").write_text("", encoding="utf-8")
     wheel_of(package)
     (root / "requirements.txt").write_text("# none yet\n", encoding="utf-8")
+    (root / "requirements-train.txt").write_text(wheel_of(package, "heavy"), encoding="utf-8")
     shutil.copytree(environment.ROOT / "helpers", root / "helpers")
     environment.set_up("en", root)
     return root
 
 
-def wheel_of(folder: Path) -> None:
-    """Write the wheel of an empty package called tiny into `folder`; needs no network."""
-    info = "tiny-1.0.dist-info"
-    with zipfile.ZipFile(folder / "tiny-1.0-py3-none-any.whl", "w") as wheel:
-        wheel.writestr("tiny.py", "")
-        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
+def wheel_of(folder: Path, name: str = "tiny", version: str = "1.0") -> str:
+    """Write an empty package's wheel into `folder`, and return its requirement; needs no network."""
+    info = f"{name}-{version}.dist-info"
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr(f"{name}.py", "")
+        about = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        wheel.writestr(f"{info}/METADATA", about)
         wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\n")
-        wheel.writestr(f"{info}/RECORD", f"tiny.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n")
+        wheel.writestr(f"{info}/RECORD", f"{name}.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n")
+    return f"./{folder.name}/{path.name}\n"
 
 
 def no_processes(*_: object, **__: object) -> None:
@@ -135,6 +139,78 @@ def test_only_a_sound_environment_is_kept(
     environment.set_up("en", tmp_path)
     assert calls == (["install"] if damage == "unfinished" else ["create", "install"])
     assert environment.is_current(tmp_path)
+
+
+def installed(root: Path, name: str) -> list[str]:
+    """Return the versions of a package that are in the environment under `root`."""
+    found = (root / ".venv").glob(f"[lL]ib/**/{name}-*.dist-info")
+    return [path.name.split("-")[1].removesuffix(".dist") for path in found]
+
+
+@pytest.fixture
+def own(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A course of the test's own, finished, with what training needs not yet added."""
+    for name in ("package", "helpers"):
+        shutil.copytree(finished / name, tmp_path / name)
+    (tmp_path / "requirements.txt").write_text("# none\n", encoding="utf-8")
+    shutil.copy(finished / "requirements-train.txt", tmp_path)
+    environment.set_up("en", tmp_path)
+    return tmp_path
+
+
+def test_what_training_needs_is_added_once_and_then_kept_in_step(
+    own: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert installed(own, "heavy") == [] and not environment.has_training(own)
+    capsys.readouterr()
+    environment.set_up("fr", own, training=True)
+    assert "l'environnement existe déjà" in capsys.readouterr().out
+    assert installed(own, "heavy") == ["1.0"] and environment.is_current(own)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess, "Popen", no_processes)
+        environment.set_up("en", own, training=True)
+        environment.set_up("en", own)
+    assert capsys.readouterr().out == ""
+
+    newer = wheel_of(own / "package", "heavy", "2.0")
+    (own / "requirements-train.txt").write_text(newer, encoding="utf-8")
+    environment.set_up("en", own)
+    assert installed(own, "heavy") == ["2.0"]
+
+    environment.python_of(own / ".venv").unlink()  # so that it has to be made anew
+    environment.set_up("en", own)
+    assert installed(own, "heavy") == ["2.0"] and environment.is_current(own)
+
+
+def test_where_training_cannot_be_added_the_rest_goes_on(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    (own / "requirements-train.txt").write_text("heavy-that-is-nowhere==1\n", encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["helpers", "training"])
+    with pytest.raises(CourseError, match="-m helpers training"):
+        environment.set_up("en", own, training=True)
+    environment.set_up("en", own)
+    assert environment.is_current(own) and not environment.has_training(own)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_command_that_adds_it(
+    lang: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = []
+
+    def set_up(lang: str, training: bool) -> Path:
+        asked.append((lang, training))
+        return Path("python")
+
+    monkeypatch.setattr(environment, "set_up", set_up)
+    monkeypatch.setattr(environment, "run", no_processes)
+    assert command_line.main(["training", "--lang", lang]) == 0
+    assert asked == [(lang, True)]
+    assert capsys.readouterr().out.strip() == environment.tell(environment.TRAINING_READY, lang)
 
 
 def test_running_environment_is_never_deleted(
@@ -311,7 +387,7 @@ def test_commands_run_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
         started.append(command)
         return 5
 
-    monkeypatch.setattr(environment, "set_up", lambda lang: Path("python"))
+    monkeypatch.setattr(environment, "set_up", lambda lang, training: Path("python"))
     monkeypatch.setattr(environment, "run", run)
     monkeypatch.setattr(environment, "is_inside", lambda venv: False)
     assert command_line.main(["test", "-k", "x"]) == 5
@@ -325,7 +401,7 @@ def test_commands_run_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_interrupted_set_up_says_how_to_go_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupt(lang: str) -> None:
+    def interrupt(lang: str, training: bool) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(environment, "set_up", interrupt)

@@ -21,6 +21,7 @@ from helpers import backend, builder, exercises, progress
 from helpers.exercises import CHECKS, CORRECT, INCORRECT, UNTOUCHED, WrongAnswer, exercise
 from helpers.language import LANGUAGES
 from helpers.source import SOLUTION, Cell, Lesson
+from tests import training
 from tests.test_notebooks import EACH, LESSONS, run
 
 import helpers.checks  # noqa: I001  isort: skip  (fills CHECKS)
@@ -47,6 +48,7 @@ def test_every_exercise_untouched_wrong_and_right(
     lesson: Lesson, lang: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Run the lesson up to each exercise, then judge stub, wrong answers, right ones and solution."""
+    training.needed_by(lesson)
     monkeypatch.chdir(builder.NOTEBOOKS / lang)
     names: dict[str, Any] = {"__name__": "__main__"}
     found = []

@@ -16,6 +16,7 @@ from helpers import book, builder
 from helpers.environment import ROOT
 from helpers.language import LANGUAGES
 from helpers.source import Lesson
+from tests import training
 
 LESSONS, _ = builder.read_course()
 EACH = [
@@ -49,6 +50,7 @@ def test_a_lesson_with_its_solutions_runs_as_one_program(
     lesson: Lesson, lang: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every solution of the source does its work in its place, without Jupyter."""
+    training.needed_by(lesson)
     monkeypatch.chdir(builder.NOTEBOOKS / lang)
     names: dict[str, Any] = {"__name__": "__main__"}
     for cell in builder.assemble(lesson, lang, solution=True).cells:
@@ -64,6 +66,7 @@ def test_a_lesson_with_its_solutions_runs_as_one_program(
 def test_a_cell_that_offers_itself_for_copying_runs_alone(lesson: Lesson, lang: str) -> None:
     cells = [c for c in page(lesson, lang).cells if "standalone" in c.metadata.get("tags", [])]
     assert cells, "every lesson ends with lines to take along"
+    training.needed_by(lesson)
     for cell in cells:
         assert len([line for line in cell.source.splitlines() if line]) <= 12
         run(cell.source, {"MODEL": helpers.start(lang)})

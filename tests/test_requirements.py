@@ -1,4 +1,4 @@
-"""requirements.txt is what pyproject.toml asks for, for every platform, and what is installed."""
+"""The requirements are what pyproject.toml asks for, for every platform, and what is installed."""
 
 from __future__ import annotations
 
@@ -6,26 +6,39 @@ import importlib.metadata
 import re
 import sys
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from helpers import trained
 from helpers.environment import ROOT
 from helpers.health import compare_packages
+from tests import training
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-TEXT = (ROOT / "requirements.txt").read_text("utf-8")
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-OUT_OF_DATE = "requirements.txt is out of date; CONTRIBUTING.md says how to make it anew"
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+BASE, TRAIN = "requirements.txt", "requirements-train.txt"
+DIRECT = {
+    BASE: SETTINGS["project"]["dependencies"],
+    TRAIN: SETTINGS["project"]["optional-dependencies"]["train"],
+}
+NOT_PINNED = set(SETTINGS["tool"]["uv"]["exclude-dependencies"])  # for graphics cards
+OUT_OF_DATE = "the requirements are out of date; CONTRIBUTING.md says how to make them anew"
+EACH = pytest.mark.parametrize("name", DIRECT)
 
 
-def pins() -> dict[str, list[Requirement]]:
+def text(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+def pins(name: str) -> dict[str, list[Requirement]]:
     """Return the pins by name; a package may be pinned differently for different Pythons."""
     found: dict[str, list[Requirement]] = {}
-    for line in TEXT.splitlines():
+    for line in text(name).splitlines():
         if re.match(r"[A-Za-z0-9]", line):
             pin = Requirement(line)
             assert re.fullmatch(r"==[^*]+", str(pin.specifier)), line
@@ -33,47 +46,61 @@ def pins() -> dict[str, list[Requirement]]:
     return found
 
 
-def test_the_direct_dependencies_are_those_of_the_project() -> None:
-    entries = re.findall(r"^(\S+)==.*\n((?:    #.*\n)+)", TEXT, re.MULTILINE)
+@EACH
+def test_the_direct_dependencies_are_those_of_the_project(name: str) -> None:
+    entries = re.findall(r"^(\S+)==.*\n((?:    #.*\n)+)", text(name), re.MULTILINE)
     direct = {canonicalize_name(name) for name, via in entries if "(pyproject.toml)" in via}
-    wanted = {
-        canonicalize_name(Requirement(line).name): Requirement(line)
-        for line in PROJECT["dependencies"]
-    }
+    wanted = {canonicalize_name(Requirement(line).name): Requirement(line) for line in DIRECT[name]}
     assert direct == set(wanted), OUT_OF_DATE
-    for name, requirement in wanted.items():
-        for pin in pins()[name]:
+    for package, requirement in wanted.items():
+        for pin in pins(name)[package]:
             (version,) = (spec.version for spec in pin.specifier)
             assert requirement.specifier.contains(version, prereleases=True), OUT_OF_DATE
 
 
-def test_every_package_brings_along_only_what_is_pinned() -> None:
+@EACH
+def test_every_package_brings_along_only_what_is_pinned(name: str) -> None:
     """On this platform, what each pinned package asks for is itself pinned, in a fitting version."""
+    if name == TRAIN:
+        training.required()
     here = {
-        name: pin
-        for name, several in pins().items()
+        package: pin
+        for package, several in {**pins(BASE), **(pins(TRAIN) if name == TRAIN else {})}.items()
         for pin in several
         if pin.marker is None or pin.marker.evaluate()
     }
-    for name in here:
-        for line in importlib.metadata.requires(name) or []:
+    for package in here:
+        for line in importlib.metadata.requires(package) or []:
             asked = Requirement(line)
-            if asked.marker is None or asked.marker.evaluate({"extra": ""}):
+            needed = asked.marker is None or asked.marker.evaluate({"extra": ""})
+            if needed and canonicalize_name(asked.name) not in NOT_PINNED:
                 pin = here.get(canonicalize_name(asked.name))
-                assert pin is not None, f"{name} asks for {asked}: {OUT_OF_DATE}"
+                assert pin is not None, f"{package} asks for {asked}: {OUT_OF_DATE}"
                 (version,) = (spec.version for spec in pin.specifier)
                 assert asked.specifier.contains(version, prereleases=True), (
-                    f"{name} asks for {asked}"
+                    f"{package} asks for {asked}"
                 )
 
 
-def test_what_is_pinned_is_installed() -> None:
-    count, wrong = compare_packages(ROOT / "requirements.txt")
-    assert count > 100
+@EACH
+def test_what_is_pinned_is_installed(name: str) -> None:
+    if name == TRAIN:
+        training.required()
+    count, wrong = compare_packages(ROOT / name)
+    assert count > (100 if name == BASE else 20)
     assert wrong == []
 
 
 def test_all_platforms_are_pinned_and_no_index_is_named() -> None:
-    markers = " ".join(str(pin.marker) for several in pins().values() for pin in several)
+    markers = " ".join(str(pin.marker) for several in pins(BASE).values() for pin in several)
     assert "win32" in markers and "darwin" in markers
-    assert "://" not in TEXT
+    assert "://" not in text(BASE) + text(TRAIN)
+
+
+def test_for_training_is_pinned_only_what_the_rest_has_not_and_nothing_for_graphics_cards() -> None:
+    assert not set(pins(TRAIN)) & set(pins(BASE))
+    assert not [name for name in pins(TRAIN) if re.match("nvidia|cuda|triton", name)]
+    assert set(trained.PACKAGES) == {
+        {"scikit-learn": "sklearn"}.get(name := re.split("[=<>]", line)[0], name)
+        for line in DIRECT[TRAIN]
+    }

@@ -101,6 +101,14 @@ def broken(folder: Path, old: str, new: str) -> Lesson:
     return read_lesson(write(folder, GOOD.replace(old, new)))
 
 
+def test_a_lesson_that_trains_says_so_in_its_head(tmp_path: Path) -> None:
+    assert read_lesson(write(tmp_path, GOOD)).training is False
+    lesson = broken(tmp_path, "minutes: 5", "minutes: 5\ntraining: true")
+    assert lesson.training is True and lesson.problems == []
+    (problem,) = broken(tmp_path, "minutes: 5", "minutes: 5\ntraining: torch").problems
+    assert "`training:` is true" in problem
+
+
 def test_a_good_source_has_no_problem(tmp_path: Path) -> None:
     lesson = read_lesson(write(tmp_path, GOOD))
     assert lesson.problems == []

@@ -131,6 +131,94 @@ def test_differences_see_words_always_and_digits_unless_the_cell_varies() -> Non
     assert stable.differences(page("1.25 s", varies), page("1.25 min", varies)) != []
 
 
+TABLE = """\
+| network | before | after | time |
+|-------|------|
+| full | 0.02 | 0.97 | 21 s |
+| LoRA | 2 % | 93 % | 24.5 s |
+loss 1.20, perplexity 1500.0, 892,928 weights, epoch 6
+answer: 'Your order 4711 is on its way.' L'entraînement d'un réseau
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        ("0.97", "0.93", True),
+        ("0.97", "0.91", False),
+        ("1.20", "1.25", True),
+        ("1.20", "1.27", False),
+        ("1500.0", "1560.4", True),
+        ("1500.0", "1600.0", False),
+        ("93 %", "88.1 %", True),
+        ("93 %", "87 %", False),
+        ("93 %", "0.93", False),
+        ("0.97", "97", False),
+        ("21 s", "103.5 s", True),
+        ("21 s", "21 h", False),
+        ("epoch 6", "epoch 7", False),
+        ("892,928", "892,929", False),
+        ("Your order 4711 is on its way.", "Hello", True),
+        ("Your order 4711 is on its way.", 'l\\\'ordre "7"', True),
+        ("'Your order 4711 is on its way.'", '"It\'s on its way."', True),
+        ("'Your order 4711 is on its way.'", "Hello", False),
+        ("L'entraînement d'un", "L'affinage d'un", False),
+        ("| LoRA |", "| full |", False),
+        ("after", "before", False),
+        ("| full |", "|   full    |", True),
+        ("-------", "---------", True),
+        ("\n| LoRA | 2 % | 93 % | 24.5 s |", "", False),
+        ("| 0.97 |", "|", False),
+    ],
+)
+def test_what_a_trained_network_gives_is_compared_within_a_tolerance(
+    old: str, new: str, same: bool
+) -> None:
+    assert TABLE.count(old) >= 1
+
+    def page(text: str, tags: list[str]) -> Any:
+        return notebook(new_output("stream", name="stdout", text=text), tags=tags)
+
+    changed = TABLE.replace(old, new)
+    for before, after in ((TABLE, changed), (changed, TABLE)):
+        assert (
+            stable.differences(page(before, ["trained"]), page(after, ["trained"])) == []
+        ) is same
+    assert stable.differences(page(TABLE, []), page(changed, [])), (
+        "without the tag nothing may differ"
+    )
+
+
+def test_of_a_picture_of_a_trained_network_only_the_words_are_compared() -> None:
+    def page(*data: dict[str, str]) -> Any:
+        return notebook(*(new_output("display_data", data=one) for one in data), tags=["trained"])
+
+    def drawn(points: str, word: str) -> dict[str, str]:
+        svg = f'<svg><path d="{points}"/>\n<text x="1">{word}</text></svg>'
+        return {"image/svg+xml": svg, "text/plain": "a curve"}
+
+    assert stable.differences(page(drawn("M0 1", "loss")), page(drawn("M5 7 L3", "loss"))) == []
+    assert stable.differences(page(drawn("M0 1", "loss")), page(drawn("M0 1", "gain")))
+    png, other = {"image/png": "iVBOR"}, {"image/png": "iVXXX"}
+    assert stable.differences(page(png), page(other)) == []
+    assert stable.differences(page(png), page()) and stable.differences(page(png), page(png, png))
+
+
+def test_both_tags_together_let_digits_and_written_text_differ() -> None:
+    def page(text: str) -> Any:
+        return notebook(new_output("stream", name="stdout", text=text), tags=["trained", "varies"])
+
+    assert stable.differences(page("epoch 6: 'yes'"), page("epoch 12: 'no'")) == []
+    assert stable.differences(page("epoch 6: 'yes'"), page("step 6: 'yes'"))
+
+
+def test_how_to_run_a_notebook_stays_in_its_metadata() -> None:
+    page = notebook()
+    page.metadata = nbformat.from_dict({"execution": {"timeout": 9}, "training": True, "x": 1})
+    stable.stabilize(page)
+    assert set(page.metadata) == {"execution", "training", "kernelspec", "language_info"}
+
+
 def test_unexpected_names_the_first_stray_error_and_a_missing_one() -> None:
     error = new_output("error", ename="KeyError", evalue="'a'", traceback=[])
     assert stable.unexpected(notebook(error)) == [("one", "raised KeyError: 'a'")]

@@ -180,11 +180,16 @@ CHANGES: dict[str, Callable[[str], str]] = {
     "code": lambda code: code.replace("number + 1", "number + 2"),
     "a function that it calls": lambda code: code.replace("+= amount", "-= amount"),
     "a global": lambda code: code.replace("RATE = 0.1", "RATE = 0.2"),
+    "where a loop ends": lambda code: code.replace("    network.eval()", "        network.eval()"),
     "a default": lambda code: code.replace('("a", "b")', '("a", "c")'),
 }
 SAME: dict[str, Callable[[str], str]] = {
+    "imports in another cell": lambda code: code.replace(
+        "import torch", "torch = __import__('torch')"
+    ),
     "docstring": lambda code: code.replace("Train.", "Entraîner."),
     "comments and lines": lambda code: code.replace("import torch", "# 训练\n\nimport torch"),
+    "a notebook's own open": lambda code: code + "\ndef print(*_, **__): pass\n",
     "a global of that name as an attribute": lambda code: code + "\neval = manual_seed = 1\n",
 }
 
@@ -194,6 +199,14 @@ def test_what_makes_it_another_training(what: str, torch: Any, own_folder: Path)
     make(TRAIN)["train"](linear(torch))
     make({**CHANGES, **SAME}[what](TRAIN))["train"](linear(torch))
     assert runs(own_folder) == 1 + (what in CHANGES)
+
+
+def test_what_belongs_to_a_condition_makes_a_difference() -> None:
+    code = "def f(x):\n    if x:\n        print(1)\n    print(2)\n"
+    kinds = [code, code.replace("    print(2)", "        print(2)"), code.replace("if", "while")]
+    kinds += [code.replace("(1)", "(3)"), code.replace("x", "y"), code.replace("print(2)", "x(2)")]
+    found = [str(trained.steps(make(kind)["f"].__code__)) for kind in kinds]
+    assert len(set(found)) == len(kinds)
 
 
 def test_other_arguments_and_another_network_make_another_training(

@@ -1,0 +1,425 @@
+"""A chat window: draws a conversation while it is held, and calls the function that holds it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+from collections.abc import AsyncGenerator, Callable, Iterable
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+from langchain_core.messages import BaseMessage, ToolMessage
+
+from helpers import backend
+
+REDRAW = 0.05  # seconds between two drawings of a reply that is being written
+ENTER = 0.5  # seconds in which the text of a field arrives that Enter was pressed in
+
+TEXTS = {
+    "en": {
+        "you": "You",
+        "colon": ": ",
+        "answered": "{model} (answered by {answered})",
+        "tool": "tool {name}",
+        "running": "Being written …",
+        "stopped": "Stopped.",
+        "failed": "The reply failed: {error}.",
+        "back": "Your text is in the field again.",
+        "empty": "Nobody has said anything yet.",
+        "model": "Model",
+        "message": "Message",
+        "placeholder": "Type here, then press Enter",
+        "send": "Send",
+        "stop": "Stop",
+        "ready": "Ready.",
+        "busy": "Not sent: a reply is still being written. Wait for its end, or press Stop.",
+        "nothing": "There is nothing to send: the field is empty.",
+        "idle": "There is nothing to stop.",
+        "answer": "ChatWindow(answer, models): answer must be a function written with async def "
+        "and yield, that takes a text and the name of a model, not {got}.",
+        "models": "ChatWindow(answer, models): models must be names, at least one, as a list or as "
+        "the keys of a dict, not {got}.",
+        "unknown": "There is no model {got} in this window. There are: {names}.",
+        "text": "say(text) takes a text that is not empty, not {got}.",
+        "piece": "answer must yield texts or messages, not {got}.",
+    },
+    "zh": {
+        "you": "你",
+        "colon": "：",
+        "answered": "{model}（由 {answered} 回答）",
+        "tool": "工具 {name}",
+        "running": "正在回答……",
+        "stopped": "已停止。",
+        "failed": "这次回答失败了：{error}。",
+        "back": "你写的话已放回输入框。",
+        "empty": "还没有人说话。",
+        "model": "模型",
+        "message": "消息",
+        "placeholder": "在这里输入，按回车发送",
+        "send": "发送",
+        "stop": "停止",
+        "ready": "可以提问了。",
+        "busy": "没有发送：上一条还在回答中。请等它结束，或者按“停止”。",
+        "nothing": "输入框是空的，没有可以发送的内容。",
+        "idle": "现在没有可以停止的回答。",
+        "answer": "ChatWindow(answer, models)：answer 应是用 async def 和 yield 写的函数，"
+        "参数是一段文字和一个模型名，而不是 {got}。",
+        "models": "ChatWindow(answer, models)：models 应是模型名的列表，或者以模型名为键的字典，"
+        "至少有一个，而不是 {got}。",
+        "unknown": "这个窗口里没有模型 {got}，有的是：{names}。",
+        "text": "say(text) 需要一段不为空的文字，而不是 {got}。",
+        "piece": "answer 应该 yield 文字或消息，而不是 {got}。",
+    },
+    "fr": {
+        "you": "Vous",
+        "colon": "\u00a0: ",
+        "answered": "{model} (réponse de {answered})",
+        "tool": "outil {name}",
+        "running": "En cours d'écriture…",
+        "stopped": "Arrêté.",
+        "failed": "La réponse a échoué\u00a0: {error}.",
+        "back": "Votre texte est revenu dans le champ.",
+        "empty": "Personne n'a encore rien dit.",
+        "model": "Modèle",
+        "message": "Message",
+        "placeholder": "Écrivez ici, puis appuyez sur Entrée",
+        "send": "Envoyer",
+        "stop": "Arrêter",
+        "ready": "Prêt.",
+        "busy": "Non envoyé\u00a0: une réponse est en cours. Attendez sa fin, ou appuyez sur Arrêter.",
+        "nothing": "Il n'y a rien à envoyer\u00a0: le champ est vide.",
+        "idle": "Il n'y a rien à arrêter.",
+        "answer": "ChatWindow(answer, models)\u00a0: answer doit être une fonction écrite avec async def "
+        "et yield, qui prend un texte et le nom d'un modèle, et non {got}.",
+        "models": "ChatWindow(answer, models)\u00a0: models doit donner des noms, un au moins, dans une "
+        "liste ou comme clés d'un dictionnaire, et non {got}.",
+        "unknown": "Il n'y a pas de modèle {got} dans cette fenêtre. Il y a\u00a0: {names}.",
+        "text": "say(text) attend un texte qui n'est pas vide, et non {got}.",
+        "piece": "answer doit produire (yield) des textes ou des messages, et non {got}.",
+    },
+}
+
+Answer = Callable[[str, str], AsyncGenerator[Any, None]]
+
+
+@dataclass(eq=False)
+class Turn:
+    """One turn of a conversation: what was typed, which model was chosen, and what came of it.
+
+    `reply` is the text that came, `tools` what tools returned meanwhile, each with the tool's
+    name, `answered` the name that a model gave itself in its metadata. `state` is "running",
+    "done", "stopped" or "failed", and `error` the exception that a failed turn ended with.
+    """
+
+    text: str
+    model: str
+    reply: str = ""
+    tools: list[tuple[str, str]] = field(default_factory=list)
+    answered: str = ""
+    state: str = "running"
+    error: BaseException | None = None
+
+    def add(self, piece: object) -> None:
+        """Take the next piece of the reply; raise TypeError for what is neither text nor message."""
+        if isinstance(piece, str):
+            self.reply += piece
+        elif isinstance(piece, ToolMessage):
+            self.tools.append((piece.name or "", str(piece.text)))
+        elif isinstance(piece, BaseMessage):
+            self.reply += piece.text
+            self.answered = piece.response_metadata.get("model_name") or self.answered
+        else:
+            raise TypeError(TEXTS[backend.language]["piece"].format(got=f"{piece!r:.80}"))
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Return the turn as it is read: who speaks, "" for a remark, and what."""
+        texts = TEXTS[backend.language]
+        speaker = self.model
+        if self.answered not in ("", self.model):
+            speaker = texts["answered"].format(model=self.model, answered=self.answered)
+        said = [(texts["you"], self.text)]
+        said += [(texts["tool"].format(name=name), result) for name, result in self.tools]
+        if self.reply:
+            said.append((speaker, self.reply))
+        if self.state == "failed":
+            # The exception's own words may hold a part of a key.
+            said.append(("", texts["failed"].format(error=type(self.error).__name__)))
+        elif self.state != "done":
+            said.append(("", texts[self.state]))
+        return said
+
+    def __repr__(self) -> str:
+        colon = TEXTS[backend.language]["colon"]
+        return "\n".join(f"{who}{colon}{what}" if who else what for who, what in self.lines())
+
+    def _repr_html_(self) -> str:
+        return "\n".join(f"<p>{line}</p>" for line in map(_html, self.lines()))
+
+
+def _html(line: tuple[str, str]) -> str:
+    """Return a line with the speaker in bold, a remark in italics, and markup as text."""
+    who, what = (escape(part).replace("\n", "<br>") for part in line)
+    colon = TEXTS[backend.language]["colon"]
+    return f"<b>{who}{colon}</b>{what}" if who else f"<i>{what}</i>"
+
+
+class ChatWindow:
+    """A window to type into, for any function that answers.
+
+    `answer` is an async generator function: `answer(text, model)` yields the reply to `text` piece
+    by piece, as texts or messages (chunks too); what tools returned, it may yield as ToolMessages.
+    `models` are the names that `model` is chosen from; a dict's keys will do. Raises TypeError for
+    anything else.
+
+    Live it is a widget; on a saved page it is the conversation so far. By code, `await
+    window.say(text)` does what typing does and returns the Turn; `window.model = name` chooses;
+    `window.stop()` stops; `window.turns` is all that was said. A turn that fails is shown as such
+    and not raised: its exception is the turn's `error`.
+    """
+
+    def __init__(self, answer: Answer, models: Iterable[str]) -> None:
+        texts = TEXTS[backend.language]
+        if not inspect.isasyncgenfunction(answer):
+            raise TypeError(texts["answer"].format(got=f"{answer!r:.80}"))
+        names = list(models) if isinstance(models, Iterable) else []
+        if isinstance(models, str) or not names or not all(isinstance(n, str) for n in names):
+            raise TypeError(texts["models"].format(got=f"{models!r:.80}"))
+        self.turns: list[Turn] = []
+        self._answer = answer
+        self._names = names
+        self._model = names[0]
+        self._task: asyncio.Task[None] | None = None
+        self._panel: _Panel | None = None
+
+    @property
+    def model(self) -> str:
+        """The name that the next turn's model is chosen by; ValueError for one that is not there."""
+        return self._model
+
+    @model.setter
+    def model(self, name: str) -> None:
+        if name not in self._names:
+            names = ", ".join(self._names)
+            raise ValueError(TEXTS[backend.language]["unknown"].format(got=repr(name), names=names))
+        self._model = name
+        if self._panel is not None:
+            self._panel.choice.value = name
+
+    @property
+    def busy(self) -> bool:
+        """Whether a reply is being written."""
+        return self._task is not None and not self._task.done()
+
+    async def say(self, text: str) -> Turn:
+        """Take a turn, as if `text` had been typed, and return it when it is over.
+
+        Raises RuntimeError while a reply is being written, and TypeError for an empty text.
+        Cancelled, it stops the turn.
+        """
+        if not isinstance(text, str) or not text.strip():
+            raise TypeError(TEXTS[backend.language]["text"].format(got=repr(text)))
+        turn, task = self.begin(text)
+        try:
+            await asyncio.wait({task})
+        finally:
+            task.cancel()  # which changes nothing where it is over
+        return turn
+
+    def begin(self, text: str) -> tuple[Turn, asyncio.Task[None]]:
+        """Begin a turn in the running event loop; raise RuntimeError while there is another."""
+        if self.busy:
+            raise RuntimeError(TEXTS[backend.language]["busy"])
+        turn = Turn(text, self._model)
+        self.turns.append(turn)
+        self._task = asyncio.get_running_loop().create_task(self._run(turn))
+        self._task.add_done_callback(lambda task: self._end(turn, task))
+        self._show(turn)
+        return turn, self._task
+
+    def stop(self) -> None:
+        """Stop the reply that is being written, if there is one."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _run(self, turn: Turn) -> None:
+        async with contextlib.aclosing(self._answer(turn.text, turn.model)) as pieces:
+            async for piece in pieces:
+                turn.add(piece)
+                self._show(turn)
+
+    def _end(self, turn: Turn, task: asyncio.Task[None]) -> None:
+        """Note how a turn ended; nothing else asks the task for its exception."""
+        if task.cancelled():
+            turn.state = "stopped"
+        else:
+            turn.error = task.exception()
+            turn.state = "failed" if turn.error else "done"
+        self._show(turn)
+
+    def _show(self, turn: Turn) -> None:
+        if self._panel is not None:
+            self._panel.show(turn)
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self.turns)) or TEXTS[backend.language]["empty"]
+
+    def _repr_html_(self) -> str:
+        said = "\n".join(turn._repr_html_() for turn in self.turns)
+        return said or f"<p>{TEXTS[backend.language]['empty']}</p>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        if self._panel is None:
+            self._panel = _Panel(self, self._names)
+        bundle: dict[str, Any] = self._panel.box._repr_mimebundle_()
+        return {**bundle, "text/html": self._repr_html_(), "text/plain": repr(self)}
+
+
+class _Panel:
+    """The window as widgets. The browser's messages may arrive in a thread of their own."""
+
+    def __init__(self, window: ChatWindow, names: list[str]) -> None:
+        import ipywidgets
+
+        texts = TEXTS[backend.language]
+        self.window = window
+        self.loop = _running_loop()
+        self.drawing: asyncio.TimerHandle | None = None
+        self.entered: asyncio.TimerHandle | None = None
+        self.html = ipywidgets.HTML
+        self.choice = ipywidgets.Dropdown(
+            options=names, value=window.model, description=texts["model"]
+        )
+        self.choice.observe(lambda event: setattr(window, "model", event["new"]), names="value")
+        self.log = ipywidgets.VBox(
+            [self.html(_drawn(turn)) for turn in window.turns],
+            layout={"flex": "0 0 auto", "overflow": "visible"},  # what scrolls is the box around it
+        )
+        # Children from the last to the first keep the end in sight while the text grows.
+        scrolled = ipywidgets.Box(
+            [self.log],
+            layout={
+                "display": "flex",
+                "flex_flow": "column-reverse",
+                "overflow": "auto",
+                "height": "320px",
+                "border": "1px solid var(--jp-border-color1, gray)",
+                "padding": "4px 8px",
+            },
+        )
+        # What was typed arrives when the field is left, or right behind the word of an Enter.
+        self.field = ipywidgets.Text(
+            description=texts["message"],
+            placeholder=texts["placeholder"],
+            continuous_update=False,
+            layout={"flex": "1 1 auto"},
+        )
+        self.field.on_msg(self._message)
+        self.field.observe(lambda _: self._in_loop(self.arrive), names="value")
+        send = ipywidgets.Button(description=texts["send"])
+        stop = ipywidgets.Button(description=texts["stop"])
+        send.on_click(lambda _: self._in_loop(self.send))
+        stop.on_click(lambda _: self._in_loop(self.stop))
+        self.remark = ipywidgets.HTML()
+        self.say(texts["ready"])
+        self.box = ipywidgets.VBox(
+            [
+                self.choice,
+                scrolled,
+                ipywidgets.HBox([self.field, send, stop]),
+                self.remark,
+            ]
+        )
+
+    def _in_loop(self, work: Callable[[], None]) -> None:
+        """Have `work` done in the event loop of the notebook's cells."""
+        if self.loop is not None:
+            self.loop.call_soon_threadsafe(work)
+
+    def _message(self, _: Any, content: dict[str, Any], buffers: Any) -> None:
+        """Take what the field's browser side tells beyond its text: that Enter was pressed."""
+        if content.get("event") == "submit":
+            self._in_loop(self.enter)
+
+    def enter(self) -> None:
+        """Send what the field holds once it has arrived; it holds the same where nothing does."""
+        self.entered = asyncio.get_running_loop().call_later(ENTER, self.send)
+
+    def arrive(self) -> None:
+        """Send the text that has arrived, if Enter was pressed in it."""
+        if self.entered is not None:
+            self.send()
+
+    def send(self) -> None:
+        """Send what the field holds, unless it is empty or a reply is being written."""
+        texts = TEXTS[backend.language]
+        if self.entered is not None:
+            self.entered.cancel()
+            self.entered = None
+        typed = self.field.value
+        if self.window.busy:
+            self.say(texts["busy"])
+        elif not typed.strip():
+            self.say(texts["nothing"])
+        else:
+            self.field.value = ""
+            self.window.begin(typed)
+        self.field.focus()
+
+    def stop(self) -> None:
+        """Stop the reply, and give the field the focus."""
+        if self.window.busy:
+            self.window.stop()
+        else:
+            self.say(TEXTS[backend.language]["idle"])
+        self.field.focus()
+
+    def say(self, remark: str) -> None:
+        """Show a remark below the window, and have it read aloud."""
+        self.remark.value = f'<div role="status">{escape(remark)}</div>'
+
+    def show(self, turn: Turn) -> None:
+        """Draw a turn: a running one soon, together with what arrives meanwhile."""
+        if turn.state != "running":
+            self.draw(turn)
+        elif self.drawing is None:
+            loop = asyncio.get_running_loop()
+            self.drawing = loop.call_later(REDRAW, self.draw, turn)
+
+    def draw(self, turn: Turn) -> None:
+        """Draw a turn now, and say how it stands."""
+        if self.drawing is not None:
+            self.drawing.cancel()
+            self.drawing = None
+        texts = TEXTS[backend.language]
+        missing = len(self.window.turns) - len(self.log.children)
+        if missing:
+            self.log.children = (*self.log.children, *(self.html() for _ in range(missing)))
+        self.log.children[self.window.turns.index(turn)].value = _drawn(turn)
+        if missing:
+            self.say(texts["running"])
+        if turn.state == "failed" and not self.field.value:
+            self.field.value = turn.text
+            self.say(texts["back"])
+        elif turn.state != "running":
+            self.say(texts["ready"])
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the event loop that runs here, None where there is none, as in a plain script."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _drawn(turn: Turn) -> str:
+    """Return a turn for the window; once it is over, what came of it is read aloud."""
+    asked, *came = turn.lines()
+    role = "" if turn.state == "running" else ' role="status"'
+    style = (
+        "line-height: 1.5; overflow-wrap: anywhere; color: var(--jp-content-font-color1, inherit)"
+    )
+    lines = "".join(f"<div>{_html(line)}</div>" for line in came)
+    return f'<div style="{style}"><div>{_html(asked)}</div><div{role}>{lines}</div></div>'

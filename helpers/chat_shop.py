@@ -57,7 +57,9 @@ class ChatShop(BaseChatModel):
     so calls from several threads do not meet. The network may go on learning between two calls.
     """
 
-    model_config = ConfigDict(populate_by_name=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        populate_by_name=True, validate_assignment=True, arbitrary_types_allowed=True
+    )
 
     network: Any = Field(repr=False, exclude=True)
     """A causal language model, for example a `LlamaForCausalLM`."""
@@ -105,9 +107,12 @@ class ChatShop(BaseChatModel):
         names = {name for key, field in cls.model_fields.items() for name in (key, field.alias)}
         # A warning and no refusal, and no names with an underscore, for LangChain's sake: see
         # ChatParrotLink.
-        for name in values if isinstance(values, dict) else ():
+        given = values if isinstance(values, dict) else {}
+        for name in given:
             if name not in names and name[:1] != "_":
                 warnings.warn(f"ChatShop has no setting {name!r}: ignored", stacklevel=4)
+        if "model" in given and given.get("model_name", given["model"]) != given["model"]:
+            raise ValueError("model and model_name are one setting, and were given two values")
         return values
 
     @field_validator("stop", mode="wrap")
@@ -136,7 +141,7 @@ class ChatShop(BaseChatModel):
     def _get_invocation_params(
         self, stop: list[str] | None = None, **kwargs: Any
     ) -> dict[str, Any]:
-        return super()._get_invocation_params(stop=self.stop if stop is None else stop, **kwargs)
+        return {**self.asdict(), "stop": self.stop if stop is None else stop, **kwargs}
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         stop = self.stop if stop is None else [stop] if isinstance(stop, str) else stop
@@ -158,7 +163,7 @@ class ChatShop(BaseChatModel):
             changes["stop"] = stop
         model = self.model_copy()
         for name, value in changes.items():
-            self.__pydantic_validator__.validate_assignment(model, name, value)
+            setattr(model, name, value)
         return model
 
     def get_num_tokens(self, text: str) -> int:

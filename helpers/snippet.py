@@ -19,7 +19,7 @@ SHEET = "17-cheat-sheet.ipynb"
 
 HOW = {
     "en": "To write one to a file, type for example:\n\n    {command}",
-    "zh": "要把其中一个写进文件，请输入，例如：\n\n    {command}",
+    "zh": "要把其中一段写进文件，请输入命令，例如：\n\n    {command}",
     "fr": "Pour en écrire un dans un fichier, tapez par exemple :\n\n    {command}",
 }
 UNKNOWN = {

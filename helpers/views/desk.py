@@ -61,13 +61,13 @@ TEXTS = {
         "send": "发送",
         "stop": "停止",
         "ready": "可以提问了。",
-        "busy": "没有发送：上一条还在回答中。请等它结束，或者按“停止”。",
+        "busy": "没有发送：上一条消息还在回答中。请等它结束，或者按“停止”。",
         "nothing": "输入框是空的，没有可以发送的内容。",
         "idle": "现在没有可以停止的回答。",
         "answer": "ChatWindow(answer, models)：answer 应是用 async def 和 yield 写的函数，"
-        "参数是一段文字和一个模型名，而不是 {got}。",
+        "参数是一段文字和一个模型名；现在给的是 {got}。",
         "models": "ChatWindow(answer, models)：models 应是模型名的列表，或者以模型名为键的字典，"
-        "至少有一个，而不是 {got}。",
+        "至少有一个；现在给的是 {got}。",
         "unknown": "这个窗口里没有模型 {got}，有的是：{names}。",
         "text": "say(text) 需要一段不为空的文字，而不是 {got}。",
         "piece": "answer 应该 yield 文字或消息，而不是 {got}。",
@@ -88,15 +88,15 @@ TEXTS = {
         "send": "Envoyer",
         "stop": "Arrêter",
         "ready": "Prêt.",
-        "busy": "Non envoyé\u00a0: une réponse est en cours. Attendez sa fin, ou appuyez sur Arrêter.",
+        "busy": "Non envoyé\u00a0: une réponse est en cours. Attendez qu'elle se termine, ou appuyez sur Arrêter.",
         "nothing": "Il n'y a rien à envoyer\u00a0: le champ est vide.",
         "idle": "Il n'y a rien à arrêter.",
         "answer": "ChatWindow(answer, models)\u00a0: answer doit être une fonction écrite avec async def "
         "et yield, qui prend un texte et le nom d'un modèle, et non {got}.",
-        "models": "ChatWindow(answer, models)\u00a0: models doit donner des noms, un au moins, dans une "
-        "liste ou comme clés d'un dictionnaire, et non {got}.",
+        "models": "ChatWindow(answer, models)\u00a0: models doit être une liste de noms, ou un "
+        "dictionnaire dont les clés sont des noms, avec un nom au moins, et non {got}.",
         "unknown": "Il n'y a pas de modèle {got} dans cette fenêtre. Il y a\u00a0: {names}.",
-        "text": "say(text) attend un texte qui n'est pas vide, et non {got}.",
+        "text": "say(text) attend un texte non vide, et non {got}.",
         "piece": "answer doit produire (yield) des textes ou des messages, et non {got}.",
     },
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 from langchain_core.messages import (
@@ -14,6 +15,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 from langchain_core.tools import BaseTool
+from pydantic import ValidationError
 
 from helpers.exercises import WrongAnswer
 from helpers.judging import check, choice, wrong_unless
@@ -92,7 +94,9 @@ NOWHERE = 5  # the number of no order
 
 @check("16-capstone/order-tool", "order_tool")
 def order_tool(function: Any) -> None:
-    made = {customer: function(customer, dict(ORDERS)) for customer in ("Ada", "Grace")}
+    orders = deepcopy(ORDERS)
+    made = {customer: function(customer, orders) for customer in ("Ada", "Grace")}
+    wrong_unless(orders == ORDERS, "changed")
     for customer, found in made.items():
         wrong_unless(found is not None, "none")
         wrong_unless(isinstance(found, BaseTool), "type", got=type(found).__name__)
@@ -112,6 +116,7 @@ def order_tool(function: Any) -> None:
                 wrong_unless(not shown, "leak", **about)
                 same = got.replace(str(number), "") == unknown.replace(str(NOWHERE), "")
                 wrong_unless(same, "differs", unknown=unknown, **about)
+    wrong_unless(orders == ORDERS, "changed")
 
 
 def told(found: BaseTool, number: int) -> str:
@@ -119,7 +124,9 @@ def told(found: BaseTool, number: int) -> str:
     call = {"name": found.name, "args": {"number": number}, "id": "call_a", "type": "tool_call"}
     try:
         return str(asyncio.run(found.ainvoke(call)).text)
-    except LookupError as error:
+    except ValidationError:  # of the arguments: the error says so itself
+        raise
+    except (LookupError, TypeError, ValueError) as error:
         raise WrongAnswer("raised", number=number, error=repr(error)) from None
 
 

@@ -53,7 +53,7 @@ def variants(pattern: str) -> Iterator[str]:
         options.append(found[1].split("|") if found[2] is None else ["", *found[2].split("|")])
         end = found.end()
     for chosen in itertools.product(*options):
-        yield "".join(map("".join, zip(fixed, chosen))) + pattern[end:]
+        yield "".join(map("".join, zip(fixed, chosen, strict=True))) + pattern[end:]
 
 
 def say(language: str, pattern: str, rng: random.Random) -> str:
@@ -230,9 +230,9 @@ def shapes() -> list[tuple[str, str, re.Pattern[str]]]:
 def intent_of(reply: str) -> str | None:
     """Return the intent that a reply answers to, whatever its number or product; None for others.
 
-    What asks for a number of an order, be it for its status or a refund, is an intent of its own.
+    A reply that asks for a number first is an intent of its own, such as "refund number".
     """
     for intent, kind, shape in shapes():
         if shape.fullmatch(reply):
-            return f"{'account' if intent == 'bill' else 'order'} number" if kind == "ask" else intent
+            return f"{intent} number" if kind == "ask" else intent
     return None

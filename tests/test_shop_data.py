@@ -79,8 +79,8 @@ def test_the_text_holds_no_dialogue_and_repeats_numbers() -> None:
 
 def test_a_reply_tells_its_intent() -> None:
     assert shop_data.intent_of("The lamp costs 29 euros.") == "price"
-    assert shop_data.intent_of("What is your order number?") == "order number"
-    assert shop_data.intent_of("请问您的账户号是多少？") == "account number"
+    assert shop_data.intent_of("What is your order number?") == "status number"
+    assert shop_data.intent_of("请问您的账户号是多少？") == "bill number"
     assert shop_data.intent_of("The lamp costs") is None
 
 

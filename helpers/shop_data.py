@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import yaml
 
 LANGUAGES = ("en", "zh", "fr")
-NOTES = 0.6  # pages of notes for each page of text
 CHOICE = re.compile(r"\(([^()]*)\)|\[([^\[\]]*)\]")
 # Marks of Chinese have no space beside them.
 GAP = re.compile(r"(?<=[，。？！：、])\s+|\s+(?=[，。？！：、])|^\s+|\s+$")
@@ -100,28 +99,6 @@ def page(language: str, intent: str, rng: random.Random) -> str:
     return ("" if language == "zh" else " ").join(said)
 
 
-def note(language: str, intent: str, rng: random.Random) -> str:
-    """Return scraps of what is said about a subject, as somebody notes them down."""
-    filled = slots(language, rng.choice(book()["products"]), number_from(rng))
-    known, text = (wordings(language, intent, part) for part in ("known", "text"))
-    said = [say(language, rng.choice(text + text + known), rng) for _ in range(rng.randint(8, 13))]
-    comma, stop = ("，", "。") if language == "zh" else (", ", ".")
-    return comma.join(scrap(language, line, rng) for line in said).format(**filled) + stop
-
-
-def scrap(language: str, text: str, rng: random.Random) -> str:
-    """Return one to three words of a text, in Chinese two to five characters."""
-    if language != "zh":
-        words = re.sub(r"[,.;:?!]", "", text).split()
-        first = rng.randrange(len(words))
-        return " ".join(words[first : first + rng.randint(1, 3)])
-    part = rng.choice([part for part in re.split(r"[，。？！：、]", text) if part.strip()])
-    if "{" in part or len(part) < 4:
-        return part.strip()
-    first = rng.randrange(len(part) - 2)
-    return part[first : first + rng.randint(2, 5)]
-
-
 def register(language: str, rng: random.Random) -> str:
     """Return lines of the shop's register, which repeat a number under one heading after another."""
     number = number_from(rng)
@@ -140,13 +117,12 @@ def registers(count: int, seed: int) -> list[str]:
 
 
 def texts(count: int, seed: int) -> list[str]:
-    """Return plain text in each language, mixed: `count` pages, and notes and registers beside."""
+    """Return plain text in each language, mixed: `count` pages, and half as many registers."""
     rng = random.Random(f"text {seed}")
     subjects = list(itertools.islice(itertools.cycle(intents()), count))
     found = registers(count // 2, seed)
     for language in LANGUAGES:
         found += [page(language, intent, rng) for intent in subjects]
-        found += [note(language, intent, rng) for intent in subjects[: int(NOTES * count)]]
     rng.shuffle(found)
     return found
 

@@ -14,6 +14,11 @@ POINTS = [(0, 7.6), (10, 2.0), (20, 0.5)]
 SCORES = {"before": {"en": {"exact": 0.0, "perplexity": 61.25}}}
 
 
+@pytest.fixture(autouse=True)
+def in_english(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend, "language", "en")
+
+
 def test_curves_go_down_where_the_loss_goes_down_and_are_named() -> None:
     picture = LossCurves({"train": POINTS, "a < b": [(0, 7.0), (20, 1.0)]}).svg()
     root = ET.fromstring(picture)

@@ -16,6 +16,7 @@ from helpers.checks import (
     lesson_12,
     lesson_13,
     lesson_14,
+    lesson_15,
     lesson_16,
 )
 
@@ -35,5 +36,6 @@ __all__ = [
     "lesson_12",
     "lesson_13",
     "lesson_14",
+    "lesson_15",
     "lesson_16",
 ]

@@ -2,6 +2,7 @@
 
 from helpers.views.bill import TokenBill
 from helpers.views.desk import ChatWindow
+from helpers.views.learning import LossCurves, ScoreTable
 from helpers.views.messages import MessageView
 from helpers.views.providers import Providers
 from helpers.views.replay import Replay
@@ -11,10 +12,12 @@ from helpers.views.tree import RunTree
 
 __all__ = [
     "ChatWindow",
+    "LossCurves",
     "MessageView",
     "Providers",
     "Replay",
     "RunTree",
+    "ScoreTable",
     "Timeline",
     "TokenBill",
     "watch",

@@ -44,14 +44,14 @@ MISSING = {
 }
 SIZE = {"en": "1.3 GB", "zh": "1.3 GB", "fr": "1,3 Go"}
 LOADING = {
-    "en": "{name} was trained before: loading what it learnt. To train anew, delete {folder}",
-    "zh": "{name} 之前训练过：正在载入学到的结果。要重新训练，请删除 {folder}",
-    "fr": "{name} a déjà été entraîné : chargement du résultat. Pour recommencer, supprimez {folder}",
+    "en": "{name} was run before: loading its result. To run it anew, delete {folder}",
+    "zh": "{name} 之前运行过：正在载入当时的结果。要重新运行，请删除 {folder}",
+    "fr": "{name} a déjà été exécutée : chargement du résultat. Pour recommencer, supprimez {folder}",
 }
 WAITING = {
     "en": "Another notebook is training this; waiting for it.",
     "zh": "另一个笔记本正在进行同样的训练，请稍候。",
-    "fr": "Un autre notebook fait le même entraînement ; attente de la fin.",
+    "fr": "Un autre notebook fait le même entraînement ; attendons qu'il ait fini.",
 }
 
 P = ParamSpec("P")

@@ -16,6 +16,7 @@ from nbmake.nb_run import NotebookRun
 
 from helpers import stable, trained
 from helpers.backend import without_real_model
+from helpers.source import SOURCE
 from tests import training
 
 
@@ -37,6 +38,20 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Return two workers for each processor: most tests wait for a kernel, a server or a clock."""
     return 2 * (os.cpu_count() or 1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the first test that trains a network begin at once, and those that wait for it come last."""
+    heads = {path.stem: path.read_text(encoding="utf-8")[:200] for path in SOURCE.glob("*.md")}
+    training_lessons = [name for name, head in heads.items() if "\ntraining: true\n" in head]
+
+    def trains(item: pytest.Item) -> bool:
+        named = any(name in item.nodeid for name in training_lessons)
+        return named or "network" in getattr(item, "fixturenames", ())
+
+    first, *rest = [item for item in items if trains(item)] or [None]
+    others = [item for item in items if not trains(item)]
+    items[:] = [*([first] if first else []), *others, *rest]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -30,7 +30,7 @@ TEXTS = {
         "separator": "；",
         "empty": "LossCurves(…) 需要一个字典，键是名称，值是一次训练的损失：(步, 损失) 的列表，至少两项；"
         "实际是：{got}",
-        "scores": "ScoreTable(…) 需要一个字典，键是名称，值是各语言的得分，每种语言又是各项比例；实际是：{got}",
+        "scores": "ScoreTable(…) 需要一个字典，键是名称，值是各语言的得分，每种语言的得分又是一个从指标名到比例的字典；实际是：{got}",
     },
     "fr": {
         "step": "étape",
@@ -123,7 +123,7 @@ class LossCurves:
                 f'stroke-dasharray="{dash}"/><text x="{LEFT + 50}" y="{y}" fill="#222">'
                 f"{escape(name)}</text>"
             )
-        names = ", ".join(self.curves)
+        names = ("、" if backend.language == "zh" else ", ").join(self.curves)
         height = base + 44 + 20 * len(self.curves)
         return picture(height, texts["title"].format(names=names), parts)
 

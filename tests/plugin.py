@@ -49,9 +49,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         named = any(name in item.nodeid for name in training_lessons)
         return named or "network" in getattr(item, "fixturenames", ())
 
-    first, *rest = [item for item in items if trains(item)] or [None]
+    waiting = [item for item in items if trains(item)]
     others = [item for item in items if not trains(item)]
-    items[:] = [*([first] if first else []), *others, *rest]
+    items[:] = waiting[:1] + others + waiting[1:]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -29,6 +29,8 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = os.environ[trained.FOLDER_VARIABLE] = tempfile.mkdtemp(prefix="course-trained-")
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
     os.environ["COURSE_PACE"] = "0"
+    # Options for this pytest are none for the one that lesson 14 starts.
+    os.environ.pop("PYTEST_ADDOPTS", None)
     clean = without_real_model()
     set_environment(clean)
     if not hasattr(NotebookRun.execute, "__wrapped__"):

@@ -162,12 +162,8 @@ PROBE = (
     f"import sys, sysconfig; sys.exit(1) if sys.version_info < {OLDEST_PYTHON} "
     "else print(sysconfig.get_path('purelib'))"
 )
-SETTINGS = {
-    "@jupyterlab/apputils-extension:notification": {
-        "fetchNews": "false",
-        "checkForUpdates": False,
-    }
-}
+# JupyterLab's names for the course's languages.
+LOCALES = {"en": "en", "zh": "zh_CN", "fr": "fr_FR"}
 
 
 class CourseError(Exception):
@@ -449,6 +445,29 @@ def failure(said: str, root: Path, lang: str) -> CourseError:
     return CourseError(tell(texts, lang, command=typed(*sys.argv[1:]), log=log, **fields))
 
 
+def lab_settings(root: Path, lang: str) -> Path:
+    """Return the folder with JupyterLab's defaults for a reader of `lang`."""
+    return root / ".venv" / "share" / "jupyter" / "lab" / "settings" / lang
+
+
+def write_lab_settings(root: Path) -> None:
+    """Write JupyterLab's defaults for each language; what a learner sets himself goes before them.
+
+    They are its interface in that language, and no question whether it may fetch news.
+    """
+    for lang, locale in LOCALES.items():
+        settings = {
+            "@jupyterlab/apputils-extension:notification": {
+                "fetchNews": "false",
+                "checkForUpdates": False,
+            },
+            "@jupyterlab/translation-extension:plugin": {"locale": locale},
+        }
+        write_whole(
+            lab_settings(root, lang) / "overrides.json", json.dumps(settings, indent=2) + "\n"
+        )
+
+
 def make(root: Path, lang: str, training: bool) -> None:
     """Create or complete the environment under `root`. Raises CourseError, OSError.
 
@@ -475,8 +494,7 @@ def make(root: Path, lang: str, training: bool) -> None:
     # Relative, so that it is plain ASCII whatever the folders are called; site.py joins it to
     # the folder that it stands in.
     write_whole(site / "course.pth", os.path.relpath(root, site) + "\n")
-    settings = venv / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
-    write_whole(settings, json.dumps(SETTINGS, indent=2))
+    write_lab_settings(root)
     if training:
         (venv / "training").touch()
     write_whole(venv / "course.json", json.dumps(stamp_of(root), indent=2))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import errno
 import importlib.util
-import json
 import os
 import re
 import shutil
@@ -89,9 +88,8 @@ def test_set_up_makes_what_it_says(finished: Path) -> None:
         [python, "-c", code], cwd="/", env=environment.child_environment(), encoding="utf-8"
     )
     assert said.splitlines() == [str(finished / "helpers" / "__init__.py"), str(venv)]
-    settings = venv / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
-    news = json.loads(settings.read_text(encoding="utf-8"))
-    assert news["@jupyterlab/apputils-extension:notification"]["fetchNews"] == "false"
+    for lang in LANGUAGES:
+        assert (environment.lab_settings(finished, lang) / "overrides.json").is_file()
     (link,) = venv.glob("[lL]ib/**/course.pth")
     assert link.read_text(encoding="utf-8").isascii()
 

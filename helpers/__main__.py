@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
-from helpers import environment
+from helpers import browser, environment
 from helpers.environment import ROOT, CourseError, tell, typed
 from helpers.language import system_language
 
@@ -133,11 +133,16 @@ def run(command: str, argv: Sequence[str], lang: str) -> int:
         from helpers import snippet
 
         return snippet.main(argv)
-    python = str(environment.set_up(lang, training=command == "training"))
+    python = str(environment.set_up(lang, extra="training" if command == "training" else None))
     if command == "training":  # that was all
         print(tell(environment.TRAINING_READY, lang))
         return 0
     if module == "pytest":
+        if browser.find():
+            try:
+                environment.set_up(lang, extra="browser")
+            except CourseError as error:  # the tests that need it say so
+                print(error, file=sys.stderr)
         return environment.run([python, "-m", "pytest", *argv], cwd=ROOT)
     if environment.is_inside(ROOT / ".venv"):
         return int(importlib.import_module(module).main(command, list(argv)))

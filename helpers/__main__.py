@@ -97,6 +97,14 @@ COMMANDS = {
             "fr": "construire et exécuter les notebooks depuis notebooks/source",
         },
     ),
+    "screenshots": (
+        "helpers.screenshots",
+        {
+            "en": "make the pictures of the READMEs anew, in a browser",
+            "zh": "用浏览器重新生成 README 里的图片",
+            "fr": "refaire les images des README, dans un navigateur",
+        },
+    ),
     "status": (
         "helpers.builder",
         {
@@ -114,6 +122,9 @@ COMMANDS = {
         },
     ),
 }
+
+# What a command needs beyond requirements.txt, one of environment.EXTRAS.
+EXTRA_OF = {"training": "training", "screenshots": "browser"}
 
 
 def usage(lang: str) -> str:
@@ -133,7 +144,11 @@ def run(command: str, argv: Sequence[str], lang: str) -> int:
         from helpers import snippet
 
         return snippet.main(argv)
-    python = str(environment.set_up(lang, extra="training" if command == "training" else None))
+    if command == "screenshots":
+        from helpers import screenshots
+
+        screenshots.check_browser(lang)
+    python = str(environment.set_up(lang, extra=EXTRA_OF.get(command)))
     if command == "training":  # that was all
         print(tell(environment.TRAINING_READY, lang))
         return 0

@@ -262,10 +262,11 @@ def close_notebook(course: Course, path: str) -> None:
             ask(course, "DELETE", f"/api/sessions/{session['id']}")
 
 
-def ask(course: Course, method: str, path: str) -> Any:
-    """Send a request to JupyterLab's server and return its answer, from JSON."""
+def ask(course: Course, method: str, path: str, body: object = None) -> Any:
+    """Send a request to JupyterLab's server and return its answer; what is sent and got is JSON."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    request = urllib.request.Request(course.server + path, method=method)
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(course.server + path, data, method=method)
     request.add_header("Authorization", f"token {course.token}")
     with direct.open(request, timeout=PATIENCE) as answer:
         return json.loads(answer.read() or "null")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from html import escape
+from typing import Any
 
 from helpers import backend
 
@@ -28,6 +29,23 @@ def picture(height: float, title: str, parts: list[str]) -> str:
             "</svg>",
         ]
     )
+
+
+def live(svg: str) -> Any:
+    """Return a picture as a widget.
+
+    JupyterLab shows an SVG output as an image, of which nothing is read aloud. In a widget the
+    picture is part of the page: its title is read, and those of its parts appear under the mouse.
+    """
+    import ipywidgets
+
+    return ipywidgets.HTML(svg)
+
+
+def bundle(shown: Any, svg: str, text: str) -> dict[str, Any]:
+    """Return what Jupyter shows of a picture: the widget, and where there are none, SVG or text."""
+    widget: dict[str, Any] = shown._repr_mimebundle_()
+    return {**widget, "image/svg+xml": svg, "text/plain": text}
 
 
 def wrap(text: str, columns: int) -> list[str]:

@@ -11,7 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
 
 from helpers import backend
-from helpers.views.drawing import WIDTH, decimal, picture, wrap
+from helpers.views.drawing import WIDTH, bundle, decimal, live, picture, wrap
 
 TEXTS = {
     "en": {
@@ -43,31 +43,37 @@ def watch(chunks: Iterable[Any]) -> Iterator[Any]:
     The time scale begins when the first chunk is asked for. Chunks without text are passed on and
     not drawn. The picture that stays is of the whole stream, or of what came before it was left.
     """
-    begun = perf_counter()
-    arrivals: list[tuple[float, str]] = []
+    stream = _Stream()
     # Outside a notebook there is nothing to redraw: one line at the end says it all.
-    handle = display(_Stream([]), display_id=True) if InteractiveShell.initialized() else None
+    handle = display(stream, display_id=True) if InteractiveShell.initialized() else None
     drawn = 0.0
+    begun = perf_counter()
     try:
         for chunk in chunks:
             if chunk.text:
-                arrivals.append((perf_counter() - begun, chunk.text))
+                stream.arrivals.append((perf_counter() - begun, chunk.text))
                 if handle is not None and perf_counter() - drawn > REDRAW:
-                    handle.update(_Stream(arrivals))
+                    stream.redraw()
                     drawn = perf_counter()
             yield chunk
     finally:
         if handle is not None:
-            handle.update(_Stream(arrivals))
+            stream.redraw()
+            handle.update(stream)  # for the saved page
         else:
-            print(_Stream(arrivals))
+            print(stream)
 
 
 class _Stream:
     """A stream's arrivals, (seconds, text) each, as a picture and as a line of text."""
 
-    def __init__(self, arrivals: list[tuple[float, str]]):
-        self.arrivals = arrivals
+    def __init__(self) -> None:
+        self.arrivals: list[tuple[float, str]] = []
+        self.live: Any = None
+
+    def redraw(self) -> None:
+        """Bring the picture up to date where it is shown."""
+        self.live.value = self.svg()
 
     def __repr__(self) -> str:
         texts = TEXTS[backend.language]
@@ -79,7 +85,14 @@ class _Stream:
             count=len(self.arrivals), first=decimal(first), last=decimal(last), rate=rate
         )
 
-    def _repr_svg_(self) -> str:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        svg = self.svg()
+        if self.live is None:
+            self.live = live(svg)
+        return bundle(self.live, svg, repr(self))
+
+    def svg(self) -> str:
+        """Return the picture: a line of time with a mark for each token, and the text."""
         texts = TEXTS[backend.language]
         lines = wrap("".join(text for _, text in self.arrivals), columns=92)
         parts = [

@@ -48,16 +48,21 @@ def bundle(shown: Any, svg: str, text: str) -> dict[str, Any]:
     return {**widget, "image/svg+xml": svg, "text/plain": text}
 
 
-def wrap(text: str, columns: int) -> list[str]:
-    """Break `text` into lines of at most `columns` columns; Han characters take two, and may end a line."""
+def columns(text: str) -> int:
+    """Return how wide a text is, in columns, of which Han characters take two."""
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def wrap(text: str, limit: int) -> list[str]:
+    """Break `text` into lines of at most `limit` columns; Han characters may end a line."""
     lines, line, width, space = [], "", 0, 0
     for char in text.replace("\n", " "):
-        size = 2 if unicodedata.east_asian_width(char) in "WF" else 1
-        if width + size > columns and char not in CLOSING:
+        size = columns(char)
+        if width + size > limit and char not in CLOSING:
             cut = space if space else len(line)
             lines.append(line[:cut].rstrip())
             line = line[cut:].lstrip()
-            width = sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+            width = columns(line)
             space = 0
         line += char
         width += size

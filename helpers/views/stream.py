@@ -94,7 +94,7 @@ class _Stream:
     def svg(self) -> str:
         """Return the picture: a line of time with a mark for each token, and the text."""
         texts = TEXTS[backend.language]
-        lines = wrap("".join(text for _, text in self.arrivals), columns=92)
+        lines = wrap("".join(text for _, text in self.arrivals), limit=92)
         parts = [
             f'<text x="10" y="18" fill="#222">{escape(repr(self))}</text>',
             f'<line x1="10" y1="46" x2="{WIDTH - 10}" y2="46" stroke="#888"/>',

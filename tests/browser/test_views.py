@@ -293,6 +293,12 @@ class Desk:
         turn: dict[str, str] = ast.literal_eval(kernel_says(self.page, said))
         return turn
 
+    def has_focus_again(self) -> None:
+        """Wait until the field has the focus, which sending gives it."""
+        from playwright.sync_api import expect
+
+        expect(self.field).to_be_focused(timeout=1000 * browser.PATIENCE)
+
     def remark(self, key: str) -> None:
         """Wait for the remark below the window."""
         shows(self.view.get_by_role("status").last, self.texts[key])
@@ -316,6 +322,7 @@ def test_chat_by_mouse(page: Page) -> None:
     window.remark("nothing")
     window.stop.click()
     window.remark("idle")
+    window.has_focus_again()
     window.model.select_option("slow")
     window.field.click()
     page.keyboard.insert_text("用五句话给我讲讲那只鹦鹉的故事。")
@@ -340,6 +347,7 @@ def test_chat_by_keyboard(page: Page) -> None:
     page.keyboard.insert_text("什么是过拟合？")
     page.keyboard.press("Enter")
     window.remark("back")
+    window.has_focus_again()
     shows(window.last, "OpenAIConnectionError")
     assert window.field.input_value() == "什么是过拟合？"
     assert (window.turn()["model"], window.turn()["state"]) == ("down", "failed")
@@ -362,7 +370,7 @@ def test_chat_by_keyboard(page: Page) -> None:
     page.keyboard.press("Space")
     window.remark("running")
     shows(window.last, "灰鹦鹉")
-    page.keyboard.press("Tab")  # sending gave the focus back to the field
+    window.has_focus_again()
     tab_to(page, window.stop)
     page.keyboard.press("Enter")
     window.remark("ready")

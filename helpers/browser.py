@@ -100,6 +100,7 @@ def running(folder: Path) -> Iterator[Course]:
     shutil.copytree(
         ROOT / "notebooks", root / "notebooks", ignore=shutil.ignore_patterns("source", ".*")
     )
+    shutil.copy(ROOT / ".env.example", root)  # lesson 00 shows it
     base = {**backend.without_real_model(), **own_folders(folder / "home")}
     for name, values in SETTINGS.items():
         path = Path(base["JUPYTERLAB_SETTINGS_DIR"], f"{name}.jupyterlab-settings")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from html import escape
+from typing import Any
 
 from helpers import backend
 
@@ -28,6 +29,18 @@ def picture(height: float, title: str, parts: list[str]) -> str:
             "</svg>",
         ]
     )
+
+
+def bundle(svg: str, said: str, live: Any = None) -> dict[str, Any]:
+    """Return what a picture's `_repr_mimebundle_` returns: a widget, and the SVG for a saved page.
+
+    JupyterLab makes of an SVG output an image without a name, so that a screen reader has nothing
+    to read; in a widget, `live` or a new one, the picture keeps its title.
+    """
+    import ipywidgets
+
+    shown = live or ipywidgets.HTML(svg)
+    return {**shown._repr_mimebundle_(), "image/svg+xml": svg, "text/plain": said}
 
 
 def wrap(text: str, columns: int) -> list[str]:

@@ -27,7 +27,7 @@ display({{"{stable.WIDGET_VIEW}": nothing, "text/markdown": "A view."}}, raw=Tru
 """
 NO_BUTTONS = """
 class exercise:
-    def __init__(self, name): print(name)
+    def __init__(self, name): self.name = name
     def check(self, answer): print(answer)
 exercise("00-start/name").check(1)
 """
@@ -51,7 +51,10 @@ BROKEN: dict[str, tuple[str, list[tuple[str, str]]]] = {
         'display(Javascript("setTimeout(() => { throw new Error(`out of the blue`) })"))',
         [("console", "out of the blue"), ("saved", "cell thrown: application/javascript")],
     ),
-    "view": (VIEW_OF_NOTHING, [("drawn", "cell view, output 1")]),
+    "view": (
+        VIEW_OF_NOTHING,
+        [("drawn", "cell view, output 1"), ("console", "widget model not found")],
+    ),
     "invisible": (
         'box = ipywidgets.HTML("x"); box.layout.display = "none"; box',
         [("drawn", "cell invisible, output 1"), ("saved", "cell invisible: 1 views, 0 shown")],

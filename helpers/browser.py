@@ -41,7 +41,9 @@ APPLICATIONS = (
 PROGRAMS = ("Google/Chrome/Application/chrome.exe", "Microsoft/Edge/Application/msedge.exe")
 PROGRAM_FOLDERS = ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA")
 
-PATIENCE = 60.0  # seconds that something may take to appear, on a computer that has much else to do
+PATIENCE = (
+    120.0  # seconds that something may take to appear, on a computer that has much else to do
+)
 # JupyterLab follows the browser's wish for light or dark, so that each page can have its own, and
 # puts all cells into the page, not only those that are in sight.
 SETTINGS = {
@@ -100,6 +102,7 @@ def running(folder: Path) -> Iterator[Course]:
     shutil.copytree(
         ROOT / "notebooks", root / "notebooks", ignore=shutil.ignore_patterns("source", ".*")
     )
+    shutil.copy(ROOT / ".env.example", root)  # lesson 00 shows it
     base = {**backend.without_real_model(), **own_folders(folder / "home")}
     for name, values in SETTINGS.items():
         path = Path(base["JUPYTERLAB_SETTINGS_DIR"], f"{name}.jupyterlab-settings")
@@ -206,7 +209,7 @@ def wait(
 def open_notebook(page: Page, course: Course, path: str) -> None:
     """Open the notebook at `path` ("notebooks/en/04-stream.ipynb") and wait for its kernel.
 
-    Each gets a JupyterLab workspace of its own, and so opens alone.
+    Each gets a JupyterLab workspace of its own, and so opens alone. Raises playwright's TimeoutError.
     """
     page.set_default_timeout(1000 * PATIENCE)
     workspace = path.replace("/", "-").removesuffix(".ipynb")
@@ -227,7 +230,7 @@ def open_notebook(page: Page, course: Course, path: str) -> None:
     )
 
 
-def run_all(page: Page, seconds: float = 120) -> None:
+def run_all(page: Page, seconds: float = 300) -> None:
     """Run all cells as the menu does, and wait until each has run or one has failed unasked.
 
     `seconds` is how long that may take. Raises playwright's TimeoutError.

@@ -31,21 +31,16 @@ def picture(height: float, title: str, parts: list[str]) -> str:
     )
 
 
-def live(svg: str) -> Any:
-    """Return a picture as a widget.
+def bundle(svg: str, said: str, live: Any = None) -> dict[str, Any]:
+    """Return what a picture's `_repr_mimebundle_` returns: a widget, and the SVG for a saved page.
 
-    JupyterLab shows an SVG output as an image, of which nothing is read aloud. In a widget the
-    picture is part of the page: its title is read, and those of its parts appear under the mouse.
+    JupyterLab makes of an SVG output an image without a name, so that a screen reader has nothing
+    to read; in a widget, `live` or a new one, the picture keeps its title.
     """
     import ipywidgets
 
-    return ipywidgets.HTML(svg)
-
-
-def bundle(shown: Any, svg: str, text: str) -> dict[str, Any]:
-    """Return what Jupyter shows of a picture: the widget, and where there are none, SVG or text."""
-    widget: dict[str, Any] = shown._repr_mimebundle_()
-    return {**widget, "image/svg+xml": svg, "text/plain": text}
+    shown = live or ipywidgets.HTML(svg)
+    return {**shown._repr_mimebundle_(), "image/svg+xml": svg, "text/plain": said}
 
 
 def columns(text: str) -> int:

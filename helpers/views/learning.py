@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from helpers import backend
-from helpers.views.drawing import WIDTH, bundle, decimal, live, picture
+from helpers.views.drawing import WIDTH, bundle, decimal, picture
 
 TEXTS = {
     "en": {
@@ -80,8 +80,7 @@ class LossCurves:
         return texts["separator"].join(said)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        svg = self.svg()
-        return bundle(live(svg), svg, repr(self))
+        return bundle(self.svg(), repr(self))
 
     def svg(self) -> str:
         """Return the picture: losses upwards, steps to the right, a legend below."""

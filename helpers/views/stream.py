@@ -11,7 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
 
 from helpers import backend
-from helpers.views.drawing import WIDTH, bundle, decimal, live, picture, wrap
+from helpers.views.drawing import WIDTH, bundle, decimal, picture, wrap
 
 TEXTS = {
     "en": {
@@ -43,15 +43,16 @@ def watch(chunks: Iterable[Any]) -> Iterator[Any]:
     The time scale begins when the first chunk is asked for. Chunks without text are passed on and
     not drawn. The picture that stays is of the whole stream, or of what came before it was left.
     """
-    stream = _Stream()
+    arrivals: list[tuple[float, str]] = []
     # Outside a notebook there is nothing to redraw: one line at the end says it all.
+    stream = _Stream(arrivals)
     handle = display(stream, display_id=True) if InteractiveShell.initialized() else None
     drawn = 0.0
-    begun = perf_counter()
+    begun = perf_counter()  # after the picture's frame is shown, which takes time too
     try:
         for chunk in chunks:
             if chunk.text:
-                stream.arrivals.append((perf_counter() - begun, chunk.text))
+                arrivals.append((perf_counter() - begun, chunk.text))
                 if handle is not None and perf_counter() - drawn > REDRAW:
                     stream.redraw()
                     drawn = perf_counter()
@@ -59,7 +60,7 @@ def watch(chunks: Iterable[Any]) -> Iterator[Any]:
     finally:
         if handle is not None:
             stream.redraw()
-            handle.update(stream)  # for the saved page
+            handle.update(stream)  # what a saved page shows
         else:
             print(stream)
 
@@ -67,12 +68,12 @@ def watch(chunks: Iterable[Any]) -> Iterator[Any]:
 class _Stream:
     """A stream's arrivals, (seconds, text) each, as a picture and as a line of text."""
 
-    def __init__(self) -> None:
-        self.arrivals: list[tuple[float, str]] = []
-        self.live: Any = None
+    def __init__(self, arrivals: list[tuple[float, str]]):
+        self.arrivals = arrivals
+        self.live: Any = None  # the widget that shows it, once it is shown
 
     def redraw(self) -> None:
-        """Bring the picture up to date where it is shown."""
+        """Let what is shown show what has arrived since."""
         self.live.value = self.svg()
 
     def __repr__(self) -> str:
@@ -86,13 +87,14 @@ class _Stream:
         )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        import ipywidgets
+
         svg = self.svg()
-        if self.live is None:
-            self.live = live(svg)
-        return bundle(self.live, svg, repr(self))
+        self.live = self.live or ipywidgets.HTML(svg)
+        return bundle(svg, repr(self), self.live)
 
     def svg(self) -> str:
-        """Return the picture: a line of time with a mark for each token, and the text."""
+        """Return the picture: a stroke for each token on the line of time, and the text below."""
         texts = TEXTS[backend.language]
         lines = wrap("".join(text for _, text in self.arrivals), limit=92)
         parts = [

@@ -13,7 +13,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage
 
 from helpers import backend
-from helpers.views.drawing import WIDTH, bundle, decimal, live, picture
+from helpers.views.drawing import WIDTH, bundle, decimal, picture
 
 LANE = {
     "en": "{title}: {count} calls in {seconds} s",
@@ -82,11 +82,10 @@ class Timeline(BaseCallbackHandler):
         return "\n".join(map(str, self.lanes))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        svg = self.svg()
-        return bundle(live(svg), svg, repr(self))
+        return bundle(self.svg(), repr(self))
 
     def svg(self) -> str:
-        """Return the picture: for each row of calls its name, and a bar for each call."""
+        """Return the picture: a row for each call, and above each lane what it is and how long."""
         scale = (WIDTH - 50) / (max((lane.seconds for lane in self.lanes), default=0) or 1.0)
         parts, y = [], 8
         for lane in self.lanes:

@@ -70,6 +70,7 @@ def start(folder: Path) -> None:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
+            start_new_session=True,  # so that what ends this run lets it end the others in order
         )
     write_whole(folder / KEEPER, str(process.pid))
     while not (folder / keeper.ADDRESSES).exists():

@@ -41,9 +41,7 @@ APPLICATIONS = (
 PROGRAMS = ("Google/Chrome/Application/chrome.exe", "Microsoft/Edge/Application/msedge.exe")
 PROGRAM_FOLDERS = ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA")
 
-PATIENCE = (
-    120.0  # seconds that something may take to appear, on a computer that has much else to do
-)
+PATIENCE = 120.0  # seconds that something may take to appear, on a computer with much else to do
 # JupyterLab follows the browser's wish for light or dark, so that each page can have its own, and
 # puts all cells into the page, not only those that are in sight.
 SETTINGS = {

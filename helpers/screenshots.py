@@ -113,7 +113,7 @@ def picture(chromium: Browser, course: browser.Course, lang: str) -> bytes:
         }""",
         [UPPER, ACTIVE],
     )
-    taken = page.screenshot(clip={"x": 0, "y": 0, "width": WIDTH, "height": HEIGHT})
+    taken: bytes = page.screenshot(clip={"x": 0, "y": 0, "width": WIDTH, "height": HEIGHT})
     page.close()
     browser.close_notebook(course, path)
     return taken

@@ -96,7 +96,7 @@ def picture(page: Page, control: Locator) -> bytes:
     box = control.bounding_box()
     assert box is not None
     edge = 4  # pixels
-    return page.screenshot(
+    taken: bytes = page.screenshot(
         clip={
             "x": box["x"] - edge,
             "y": box["y"] - edge,
@@ -104,3 +104,4 @@ def picture(page: Page, control: Locator) -> bytes:
             "height": box["height"] + 2 * edge,
         }
     )
+    return taken

@@ -37,6 +37,8 @@ TEXTS = {
         "expected": "MessageView(…) attend une liste de messages, un au moins, et non {got}.",
     },
 }
+# Of a side: lines break between words, and within one only where it is longer than a line.
+PRE = "margin: 4px 0 12px 2em; word-break: normal; overflow-wrap: anywhere"
 
 
 class MessageView:
@@ -90,8 +92,7 @@ class MessageView:
             '<div role="status" class="jp-RenderedHTMLCommon">'
             f'<p style="margin: 8px 0"><b>{number} {type(message).__name__}</b></p>'
             + "".join(
-                f'<p style="margin: 0">{texts[key]}</p>'
-                f'<pre style="margin: 4px 0 12px 2em">{escape(side)}</pre>'
+                f'<p style="margin: 0">{texts[key]}</p><pre style="{PRE}">{escape(side)}</pre>'
                 for key, side in sides.items()
             )
             + "</div>"

@@ -48,6 +48,21 @@ SETTINGS = {
     "@jupyterlab/apputils-extension/themes": {"adaptive-theme": True},
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
 }
+# How far the notebook at a path is, "idle" once its cells can be run. What has the focus is the
+# current widget, and the menu's commands are for that.
+STATE = """path => {
+    const shell = window.jupyterapp?.shell;
+    if (!shell) return "no JupyterLab";
+    const dialog = document.querySelector(".jp-Dialog");
+    if (dialog) return dialog.innerText;
+    const panel = [...shell.widgets("main")].find(widget => widget.context?.path === path);
+    if (!panel) return "no notebook";
+    if (!panel.context.isReady || !panel.sessionContext.isReady) return "not ready";
+    const kernel = panel.sessionContext.session?.kernel;
+    if (kernel?.connectionStatus !== "connected") return kernel?.connectionStatus ?? "no kernel";
+    if (shell.currentWidget !== panel) { shell.activateById(panel.id); return "not current"; }
+    return kernel.status;
+}"""
 SERVE_LAB = (
     "import sys; from pathlib import Path; from helpers import lab; "
     "lab.serve(Path(sys.executable), Path(sys.argv[1]), 'en', int(sys.argv[2]), extra=sys.argv[3:])"
@@ -207,21 +222,18 @@ def wait(
 def open_notebook(page: Page, course: Course, path: str) -> None:
     """Open the notebook at `path` ("notebooks/en/04-stream.ipynb") and wait for its kernel.
 
-    Each gets a JupyterLab workspace of its own, and so opens alone. Raises playwright's TimeoutError.
+    Each gets a JupyterLab workspace of its own, and so opens alone. Raises BrowserError.
     """
     page.set_default_timeout(1000 * PATIENCE)
     workspace = path.replace("/", "-").removesuffix(".ipynb")
     address = f"{course.server}/lab/workspaces/{workspace}/tree/{urllib.parse.quote(path)}"
     page.goto(f"{address}?token={course.token}&reset")
-    page.wait_for_function(
-        """path => {
-            const panel = window.jupyterapp?.shell.currentWidget;
-            const kernel = panel?.context?.path === path && panel.sessionContext.session?.kernel;
-            return kernel && kernel.connectionStatus === "connected" && kernel.status === "idle" &&
-                panel.context.isReady && panel.sessionContext.isReady;
-        }""",
-        arg=path,
-    )
+    from playwright.sync_api import TimeoutError as TooLate
+
+    try:
+        page.wait_for_function(f"path => ({STATE})(path) === 'idle'", arg=path)
+    except TooLate as error:
+        raise BrowserError(f"{path} did not open: {page.evaluate(STATE, path)}") from error
     # The kernel has answered once when this is known; run before, cells would be left out.
     page.evaluate(
         "async () => void await jupyterapp.shell.currentWidget.sessionContext.session.kernel.info"

@@ -16,7 +16,7 @@ from helpers.exercises import TEXTS
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-PATIENCE = 15.0  # seconds that a view may take to be drawn
+PATIENCE = 60.0  # seconds that a view may take to be drawn, on a computer that has much else to do
 # Where axe looks. ipywidgets gives the handle of a slider no name, and no means to give it one; its
 # description stands beside it, and buttons do the same. The colours of tracebacks are JupyterLab's.
 PLACES = {

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
-from helpers import environment
+from helpers import browser, environment
 from helpers.environment import ROOT, CourseError, tell, typed
 from helpers.language import system_language
 
@@ -97,6 +97,14 @@ COMMANDS = {
             "fr": "construire et exécuter les notebooks depuis notebooks/source",
         },
     ),
+    "screenshots": (
+        "helpers.screenshots",
+        {
+            "en": "make the pictures of the READMEs anew, in a browser",
+            "zh": "用浏览器重新生成 README 里的图片",
+            "fr": "refaire les images des README, dans un navigateur",
+        },
+    ),
     "status": (
         "helpers.builder",
         {
@@ -114,6 +122,9 @@ COMMANDS = {
         },
     ),
 }
+
+# What a command needs beyond requirements.txt, one of environment.EXTRAS.
+EXTRA_OF = {"training": "training", "screenshots": "browser"}
 
 
 def usage(lang: str) -> str:
@@ -133,11 +144,20 @@ def run(command: str, argv: Sequence[str], lang: str) -> int:
         from helpers import snippet
 
         return snippet.main(argv)
-    python = str(environment.set_up(lang, training=command == "training"))
+    if command == "screenshots":
+        from helpers import screenshots
+
+        screenshots.check_browser(lang)
+    python = str(environment.set_up(lang, extra=EXTRA_OF.get(command)))
     if command == "training":  # that was all
         print(tell(environment.TRAINING_READY, lang))
         return 0
     if module == "pytest":
+        if browser.find():
+            try:
+                environment.set_up(lang, extra="browser")
+            except CourseError as error:  # the tests that need it say so
+                print(error, file=sys.stderr)
         return environment.run([python, "-m", "pytest", *argv], cwd=ROOT)
     if environment.is_inside(ROOT / ".venv"):
         return int(importlib.import_module(module).main(command, list(argv)))

@@ -151,6 +151,9 @@ TRAINING_READY = {
     "Redémarrez le noyau des notebooks qui sont ouverts.",
 }
 
+# What is added to the environment when it is asked for, and the file that pins it.
+EXTRAS = {"training": "requirements-train.txt", "browser": "requirements-browser.txt"}
+
 # What pip says when it is the network that failed. It differs between versions, and may be no more
 # than that it found no version at all of a package.
 NETWORK_FAILURE = re.compile(
@@ -162,12 +165,8 @@ PROBE = (
     f"import sys, sysconfig; sys.exit(1) if sys.version_info < {OLDEST_PYTHON} "
     "else print(sysconfig.get_path('purelib'))"
 )
-SETTINGS = {
-    "@jupyterlab/apputils-extension:notification": {
-        "fetchNews": "false",
-        "checkForUpdates": False,
-    }
-}
+# JupyterLab's names for the course's languages.
+LOCALES = {"en": "en", "zh": "zh_CN", "fr": "fr_FR"}
 
 
 class CourseError(Exception):
@@ -259,15 +258,15 @@ def write_whole(path: Path, text: str) -> None:
             new.unlink()
 
 
-def has_training(root: Path) -> bool:
-    """Say whether what training needs was added to the environment under `root`."""
-    return (root / ".venv" / "training").exists()
+def extras_in(root: Path) -> set[str]:
+    """Return which of EXTRAS were added to the environment under `root`."""
+    return {extra for extra in EXTRAS if (root / ".venv" / extra).exists()}
 
 
-def requirements(root: Path, training: bool) -> list[Path]:
-    """Return the files that say what is to be installed, with or without what training needs."""
-    names = ["requirements.txt", "requirements-train.txt"]
-    return [root / name for name in names[: 1 + training]]
+def requirements(root: Path, extras: set[str]) -> list[Path]:
+    """Return the files that say what is to be installed, with these of EXTRAS."""
+    names = ["requirements.txt", *(name for extra, name in EXTRAS.items() if extra in extras)]
+    return [root / name for name in names]
 
 
 def stamp_of(root: Path) -> dict[str, str]:
@@ -275,7 +274,7 @@ def stamp_of(root: Path) -> dict[str, str]:
 
     The interpreter's real path changes when the system's Python is replaced by another version.
     """
-    content = b"".join(path.read_bytes() for path in requirements(root, has_training(root)))
+    content = b"".join(path.read_bytes() for path in requirements(root, extras_in(root)))
     return {
         "requirements": hashlib.sha256(content).hexdigest(),
         "python": os.path.realpath(python_of(root / ".venv")),
@@ -391,9 +390,9 @@ def create(root: Path, lang: str) -> None:
         raise failure(made.stdout.decode("utf-8", "replace"), root, lang)
 
 
-def install(python: Path, site: Path, root: Path, lang: str, training: bool) -> None:
+def install(python: Path, site: Path, root: Path, lang: str, extras: set[str]) -> None:
     """Install the requirements and show how far it is. Raises CourseError, OSError."""
-    files = requirements(root, training)
+    files = requirements(root, extras)
     lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     required = sum(bool(line.strip()) and line.lstrip()[0] not in "#-" for line in lines)
     before = len(list(site.glob("*.dist-info")))
@@ -449,14 +448,37 @@ def failure(said: str, root: Path, lang: str) -> CourseError:
     return CourseError(tell(texts, lang, command=typed(*sys.argv[1:]), log=log, **fields))
 
 
-def make(root: Path, lang: str, training: bool) -> None:
+def lab_settings(root: Path, lang: str) -> Path:
+    """Return the folder with JupyterLab's defaults for a reader of `lang`."""
+    return root / ".venv" / "share" / "jupyter" / "lab" / "settings" / lang
+
+
+def write_lab_settings(root: Path) -> None:
+    """Write JupyterLab's defaults for each language; what a learner sets himself goes before them.
+
+    They are its interface in that language, and no question whether it may fetch news.
+    """
+    for lang, locale in LOCALES.items():
+        settings = {
+            "@jupyterlab/apputils-extension:notification": {
+                "fetchNews": "false",
+                "checkForUpdates": False,
+            },
+            "@jupyterlab/translation-extension:plugin": {"locale": locale},
+        }
+        write_whole(
+            lab_settings(root, lang) / "overrides.json", json.dumps(settings, indent=2) + "\n"
+        )
+
+
+def make(root: Path, lang: str, extra: str | None) -> None:
     """Create or complete the environment under `root`. Raises CourseError, OSError.
 
-    What training needs is installed if it is asked for now or was there before. That it is there is
-    noted at the end: where it cannot be had, the rest of the course goes on without it.
+    One of EXTRAS is installed if it is asked for now or was there before. That it is there is noted
+    at the end: where it cannot be had, the rest of the course goes on without it.
     """
     venv = root / ".venv"
-    training = training or has_training(root)
+    extras = extras_in(root) | ({extra} if extra else set())
     python = python_of(venv)
     site = site_packages(python)
     moved = read_stamp(venv).get("venv", str(venv)) != str(venv)
@@ -471,34 +493,33 @@ def make(root: Path, lang: str, training: bool) -> None:
     for package in site.glob("*.dist-info"):
         if not is_whole(package):
             shutil.rmtree(package)
-    install(python, site, root, lang, training)
+    install(python, site, root, lang, extras)
     # Relative, so that it is plain ASCII whatever the folders are called; site.py joins it to
     # the folder that it stands in.
     write_whole(site / "course.pth", os.path.relpath(root, site) + "\n")
-    settings = venv / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
-    write_whole(settings, json.dumps(SETTINGS, indent=2))
-    if training:
-        (venv / "training").touch()
+    write_lab_settings(root)
+    for added in extras:
+        (venv / added).touch()
     write_whole(venv / "course.json", json.dumps(stamp_of(root), indent=2))
     print(tell(READY, lang))
 
 
-def set_up(lang: str, root: Path = ROOT, training: bool = False) -> Path:
+def set_up(lang: str, root: Path = ROOT, extra: str | None = None) -> Path:
     """Make sure that the environment under `root` is complete, and return its interpreter.
 
-    `lang` is the language of what is printed. With `training` that includes what training needs,
-    from then on. Raises CourseError with what the reader can do.
+    `lang` is the language of what is printed. With one of EXTRAS that includes what it needs, from
+    then on. Raises CourseError with what the reader can do.
     """
     venv = root / ".venv"
 
     def complete() -> bool:
-        return is_current(root) and has_training(root) >= training
+        return is_current(root) and (extra is None or extra in extras_in(root))
 
     try:
         if not complete():
             with lock(venv, lang):
                 if not complete():
-                    make(root, lang, training)
+                    make(root, lang, extra)
     except OSError as error:
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             command = typed(*sys.argv[1:])

@@ -117,6 +117,7 @@ def serve(
 ) -> int:
     """Run JupyterLab with the interpreter `python` on `root` until it or the reader ends it.
 
+    Its interface is in `lang`, unless the reader has chosen a language in its own settings.
     `extra` goes to JupyterLab, after our own arguments. Returns 0 after Ctrl-C, otherwise
     JupyterLab's exit code. Raises CourseError where it ends before it answers.
     """
@@ -126,6 +127,7 @@ def serve(
         *("-m", "jupyterlab"),
         f"--ServerApp.root_dir={root}",
         f"--LabApp.default_url={page}",
+        f"--LabApp.app_settings_dir={environment.lab_settings(root, lang)}",
         f"--ServerApp.ip={ip}",
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",

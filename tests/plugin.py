@@ -18,6 +18,7 @@ from helpers import stable, trained
 from helpers.backend import without_real_model
 from helpers.source import SOURCE
 from tests import training
+from tests.browser import sharing
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,6 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if trained.FOLDER_VARIABLE not in os.environ:
         folder = os.environ[trained.FOLDER_VARIABLE] = tempfile.mkdtemp(prefix="course-trained-")
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    sharing.begin(config)
     os.environ["COURSE_PACE"] = "0"
     # Options for this pytest are none for the one that lesson 14 starts.
     os.environ.pop("PYTEST_ADDOPTS", None)

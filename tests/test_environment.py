@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import errno
 import importlib.util
-import json
 import os
 import re
 import shutil
@@ -18,11 +17,11 @@ from pathlib import Path
 import pytest
 
 from helpers import __main__ as command_line
-from helpers import environment, lab
+from helpers import browser, environment, lab
 from helpers.environment import CourseError
 from helpers.language import LANGUAGES
 
-STANDARD_ONLY = ("__init__", "__main__", "environment", "lab", "language")
+STANDARD_ONLY = ("__init__", "__main__", "browser", "environment", "lab", "language")
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +33,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (package / "tiny.py").write_text("", encoding="utf-8")
     wheel_of(package)
     (root / "requirements.txt").write_text("# none yet\n", encoding="utf-8")
-    (root / "requirements-train.txt").write_text(wheel_of(package, "heavy"), encoding="utf-8")
+    for name in environment.EXTRAS.values():
+        (root / name).write_text(wheel_of(package, "heavy"), encoding="utf-8")
     shutil.copytree(environment.ROOT / "helpers", root / "helpers")
     environment.set_up("en", root)
     return root
@@ -89,9 +89,8 @@ def test_set_up_makes_what_it_says(finished: Path) -> None:
         [python, "-c", code], cwd="/", env=environment.child_environment(), encoding="utf-8"
     )
     assert said.splitlines() == [str(finished / "helpers" / "__init__.py"), str(venv)]
-    settings = venv / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
-    news = json.loads(settings.read_text(encoding="utf-8"))
-    assert news["@jupyterlab/apputils-extension:notification"]["fetchNews"] == "false"
+    for lang in LANGUAGES:
+        assert (environment.lab_settings(finished, lang) / "overrides.json").is_file()
     (link,) = venv.glob("[lL]ib/**/course.pth")
     assert link.read_text(encoding="utf-8").isascii()
 
@@ -160,38 +159,41 @@ def installed(root: Path, name: str) -> list[str]:
 
 @pytest.fixture
 def own(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A course of the test's own, finished, with what training needs not yet added."""
+    """A course of the test's own, finished, with none of the extras added yet."""
     for name in ("package", "helpers"):
         shutil.copytree(finished / name, tmp_path / name)
     (tmp_path / "requirements.txt").write_text("# none\n", encoding="utf-8")
-    shutil.copy(finished / "requirements-train.txt", tmp_path)
+    for name in environment.EXTRAS.values():
+        shutil.copy(finished / name, tmp_path)
     environment.set_up("en", tmp_path)
     return tmp_path
 
 
-def test_what_training_needs_is_added_once_and_then_kept_in_step(
-    own: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("extra", environment.EXTRAS)
+def test_an_extra_is_added_once_and_then_kept_in_step(
+    extra: str, own: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert installed(own, "heavy") == [] and not environment.has_training(own)
+    assert installed(own, "heavy") == [] and not environment.extras_in(own)
     capsys.readouterr()
-    environment.set_up("fr", own, training=True)
+    environment.set_up("fr", own, extra=extra)
     assert "l'environnement existe déjà" in capsys.readouterr().out
     assert installed(own, "heavy") == ["1.0"] and environment.is_current(own)
 
     with monkeypatch.context() as patch:
         patch.setattr(subprocess, "Popen", no_processes)
-        environment.set_up("en", own, training=True)
+        environment.set_up("en", own, extra=extra)
         environment.set_up("en", own)
     assert capsys.readouterr().out == ""
 
     newer = wheel_of(own / "package", "heavy", "2.0")
-    (own / "requirements-train.txt").write_text(newer, encoding="utf-8")
+    (own / environment.EXTRAS[extra]).write_text(newer, encoding="utf-8")
     environment.set_up("en", own)
     assert installed(own, "heavy") == ["2.0"]
 
     environment.python_of(own / ".venv").unlink()  # so that it has to be made anew
     environment.set_up("en", own)
     assert installed(own, "heavy") == ["2.0"] and environment.is_current(own)
+    assert environment.extras_in(own) == {extra}
 
 
 def test_where_training_cannot_be_added_the_rest_goes_on(
@@ -202,9 +204,9 @@ def test_where_training_cannot_be_added_the_rest_goes_on(
     (own / "requirements-train.txt").write_text("heavy-that-is-nowhere==1\n", encoding="utf-8")
     monkeypatch.setattr(sys, "argv", ["helpers", "training"])
     with pytest.raises(CourseError, match="-m helpers training"):
-        environment.set_up("en", own, training=True)
+        environment.set_up("en", own, extra="training")
     environment.set_up("en", own)
-    assert environment.is_current(own) and not environment.has_training(own)
+    assert environment.is_current(own) and not environment.extras_in(own)
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -213,14 +215,14 @@ def test_the_command_that_adds_it(
 ) -> None:
     asked = []
 
-    def set_up(lang: str, training: bool) -> Path:
-        asked.append((lang, training))
+    def set_up(lang: str, extra: str | None) -> Path:
+        asked.append((lang, extra))
         return Path("python")
 
     monkeypatch.setattr(environment, "set_up", set_up)
     monkeypatch.setattr(environment, "run", no_processes)
     assert command_line.main(["training", "--lang", lang]) == 0
-    assert asked == [(lang, True)]
+    assert asked == [(lang, "training")]
     assert capsys.readouterr().out.strip() == environment.tell(environment.TRAINING_READY, lang)
 
 
@@ -398,7 +400,7 @@ def test_commands_run_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
         started.append(command)
         return 5
 
-    monkeypatch.setattr(environment, "set_up", lambda lang, training: Path("python"))
+    monkeypatch.setattr(environment, "set_up", lambda lang, extra: Path("python"))
     monkeypatch.setattr(environment, "run", run)
     monkeypatch.setattr(environment, "is_inside", lambda venv: False)
     assert command_line.main(["test", "-k", "x"]) == 5
@@ -409,10 +411,34 @@ def test_commands_run_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
     ]
 
 
+@pytest.mark.parametrize("found", [None, Path("chromium")])
+def test_what_a_browser_needs_is_added_for_the_tests_where_there_is_one(
+    found: Path | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done: list[object] = []
+
+    def set_up(lang: str, extra: str | None) -> Path:
+        done.append(extra)
+        if extra:
+            raise CourseError("no network")
+        return Path("python")
+
+    def run(command: list[str], cwd: Path) -> int:
+        done.append(command)
+        return 0
+
+    monkeypatch.setattr(browser, "find", lambda: found)
+    monkeypatch.setattr(environment, "set_up", set_up)
+    monkeypatch.setattr(environment, "run", run)
+    assert command_line.main(["test", "-x"]) == 0
+    assert done == [None, *(["browser"] if found else []), ["python", "-m", "pytest", "-x"]]
+    assert ("no network" in capsys.readouterr().err) is bool(found)
+
+
 def test_interrupted_set_up_says_how_to_go_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupt(lang: str, training: bool) -> None:
+    def interrupt(lang: str, extra: str | None) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(environment, "set_up", interrupt)

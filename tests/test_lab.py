@@ -22,10 +22,10 @@ from helpers.environment import CourseError
 from helpers.language import LANGUAGES
 
 SERVE = (
-    "import sys; from pathlib import Path; from helpers import lab; "
-    "port = lab.choose_port(None, 'zh'); "
-    "sys.exit(lab.serve(Path(sys.executable), Path.cwd(), 'zh', port, extra=sys.argv[1:]))"
+    "import sys; from pathlib import Path; from helpers import lab; _, lang, port, *extra = sys.argv; "
+    "sys.exit(lab.serve(Path(sys.executable), Path.cwd(), lang, int(port), extra=extra))"
 )
+posix = pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
 HOOK = "def before_save(model, **kwargs): model['content'] = 'from the hook'\n"
 
 
@@ -49,12 +49,14 @@ def taken() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-@pytest.fixture
-def server(course: Path) -> Iterator[subprocess.Popen[str]]:
+@contextlib.contextmanager
+def started(course: Path, lang: str) -> Iterator[subprocess.Popen[str]]:
     """JupyterLab starting on `course`, in a process group of its own as a terminal's command is."""
     quiet = {f"JUPYTER_{kind}_DIR": str(course / kind) for kind in ("CONFIG", "DATA", "RUNTIME")}
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, "--no-browser"],
+        [sys.executable, "-c", SERVE, lang, port, "--no-browser"],
         cwd=course,
         env=environment.child_environment(**quiet, PYTHONUNBUFFERED="1"),
         stdin=subprocess.DEVNULL,
@@ -64,9 +66,30 @@ def server(course: Path) -> Iterator[subprocess.Popen[str]]:
         start_new_session=True,
     )
     with process:
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def server(course: Path) -> Iterator[subprocess.Popen[str]]:
+    """JupyterLab starting on `course` in Chinese."""
+    with started(course, "zh") as process:
         yield process
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+
+
+def served(process: subprocess.Popen[str]) -> tuple[str, str, str]:
+    """Wait until JupyterLab answers; return its address, the first notebook and the token."""
+    assert process.stdout is not None
+    seen = ""
+    while not (found := re.search(r"(http://\S+)/lab/tree/(\S+)\?token=(\w+)", seen)):
+        line = process.stdout.readline()
+        assert line, seen
+        seen += line
+    base, notebook, token = found.groups()
+    return base, notebook, token
 
 
 def fetch(url: str, method: str = "GET", body: object = None) -> bytes:
@@ -77,17 +100,11 @@ def fetch(url: str, method: str = "GET", body: object = None) -> bytes:
         return bytes(answer.read())
 
 
-@pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
+@posix
 def test_jupyterlab_serves_and_stops(course: Path, server: subprocess.Popen[str]) -> None:
-    assert server.stdout is not None
-    seen = ""
-    while not (found := re.search(r"(http://\S+)/lab/tree/(\S+)\?token=(\w+)", seen)):
-        line = server.stdout.readline()
-        assert line, seen
-        seen += line
-    base, notebook, token = found.groups()
+    base, notebook, token = served(server)
     assert notebook == "notebooks/zh/00-start.ipynb"
-    assert b"jupyter-config-data" in fetch(found.group())
+    assert b"jupyter-config-data" in fetch(f"{base}/lab/tree/{notebook}?token={token}")
     text = {"type": "file", "format": "text", "content": "mine"}
     fetch(f"{base}/api/contents/note.txt?token={token}", "PUT", text)
     assert (course / "note.txt").read_text(encoding="utf-8") == "from the hook"
@@ -106,6 +123,38 @@ def test_jupyterlab_serves_and_stops(course: Path, server: subprocess.Popen[str]
     assert "Traceback" not in said
     with pytest.raises(ProcessLookupError):
         os.killpg(server.pid, 0)
+
+
+LANGUAGE = "lab/api/settings/@jupyterlab/translation-extension:plugin"
+
+
+def interface(base: str, token: str) -> tuple[str, str]:
+    """Return the locale that a JupyterLab's interface takes, and what the menu "Kernel" is in it."""
+    language = json.loads(fetch(f"{base}/{LANGUAGE}?token={token}"))
+    default = language["schema"]["properties"]["locale"]["default"]
+    locale = language["settings"].get("locale", default)
+    pack = json.loads(fetch(f"{base}/lab/api/translations/{locale}?token={token}"))["data"]
+    return locale, pack["jupyterlab"]["menu\x04Kernel"][0] if pack else "Kernel"
+
+
+@posix
+def test_interface_is_in_the_learners_language(course: Path) -> None:
+    """Two JupyterLabs in two languages at once; then the learner chooses a third in the menu."""
+    environment.write_lab_settings(course)
+    with started(course, "zh") as one, started(course, "fr") as other:
+        chinese, _, token = served(one)
+        french, _, key = served(other)
+        assert interface(chinese, token) == ("zh_CN", "内核")
+        assert interface(french, key) == ("fr_FR", "Noyau")
+        news = "settings/@jupyterlab/apputils-extension:notification"
+        asked = json.loads(fetch(f"{french}/lab/api/{news}?token={key}"))["schema"]["properties"]
+        assert asked["fetchNews"]["default"] == "false"
+        chosen = {"raw": '{"locale": "en"}'}
+        fetch(f"{french}/{LANGUAGE}?token={key}", "PUT", chosen)
+        assert interface(french, key) == ("en", "Kernel")
+    with started(course, "fr") as other:
+        french, _, key = served(other)
+        assert interface(french, key) == ("en", "Kernel")
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

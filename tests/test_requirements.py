@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import itertools
 import re
 import sys
 
@@ -10,10 +11,11 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from helpers import trained
-from helpers.environment import ROOT
+from helpers import browser, trained
+from helpers.environment import EXTRAS, ROOT
 from helpers.health import compare_packages
 from tests import training
+from tests.browser import sharing
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -21,11 +23,13 @@ else:
     import tomli as tomllib
 
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-BASE, TRAIN = "requirements.txt", "requirements-train.txt"
+BASE, TRAIN, BROWSER = "requirements.txt", *EXTRAS.values()
 DIRECT = {
     BASE: SETTINGS["project"]["dependencies"],
     TRAIN: SETTINGS["project"]["optional-dependencies"]["train"],
+    BROWSER: SETTINGS["project"]["optional-dependencies"]["browser"],
 }
+LEAST = {BASE: 100, TRAIN: 20, BROWSER: 3}  # packages
 NOT_PINNED = set(SETTINGS["tool"]["uv"]["exclude-dependencies"])  # for graphics cards
 OUT_OF_DATE = "the requirements are out of date; CONTRIBUTING.md says how to make them anew"
 EACH = pytest.mark.parametrize("name", DIRECT)
@@ -46,6 +50,14 @@ def pins(name: str) -> dict[str, list[Requirement]]:
     return found
 
 
+def required(name: str) -> None:
+    """Skip the test where what this file pins need not be installed, and is not."""
+    if name == TRAIN:
+        training.required()
+    if name == BROWSER:
+        sharing.required()
+
+
 @EACH
 def test_the_direct_dependencies_are_those_of_the_project(name: str) -> None:
     entries = re.findall(r"^(\S+)==.*\n((?:    #.*\n)+)", text(name), re.MULTILINE)
@@ -61,11 +73,10 @@ def test_the_direct_dependencies_are_those_of_the_project(name: str) -> None:
 @EACH
 def test_every_package_brings_along_only_what_is_pinned(name: str) -> None:
     """On this platform, what each pinned package asks for is itself pinned, in a fitting version."""
-    if name == TRAIN:
-        training.required()
+    required(name)
     here = {
         package: pin
-        for package, several in {**pins(BASE), **(pins(TRAIN) if name == TRAIN else {})}.items()
+        for package, several in {**pins(BASE), **pins(name)}.items()
         for pin in several
         if pin.marker is None or pin.marker.evaluate()
     }
@@ -84,23 +95,24 @@ def test_every_package_brings_along_only_what_is_pinned(name: str) -> None:
 
 @EACH
 def test_what_is_pinned_is_installed(name: str) -> None:
-    if name == TRAIN:
-        training.required()
+    required(name)
     count, wrong = compare_packages(ROOT / name)
-    assert count > (100 if name == BASE else 20)
+    assert count >= LEAST[name]
     assert wrong == []
 
 
 def test_all_platforms_are_pinned_and_no_index_is_named() -> None:
     markers = " ".join(str(pin.marker) for several in pins(BASE).values() for pin in several)
     assert "win32" in markers and "darwin" in markers
-    assert "://" not in text(BASE) + text(TRAIN)
+    assert "://" not in "".join(map(text, DIRECT))
 
 
-def test_for_training_is_pinned_only_what_the_rest_has_not_and_nothing_for_graphics_cards() -> None:
-    assert not set(pins(TRAIN)) & set(pins(BASE))
+def test_an_extra_pins_only_what_the_rest_has_not_and_nothing_for_graphics_cards() -> None:
+    for one, other in itertools.combinations(DIRECT, 2):
+        assert not set(pins(one)) & set(pins(other))
     assert not [name for name in pins(TRAIN) if re.match("nvidia|cuda|triton", name)]
     assert set(trained.PACKAGES) == {
         {"scikit-learn": "sklearn"}.get(name := re.split("[=<>]", line)[0], name)
         for line in DIRECT[TRAIN]
     }
+    assert {name.replace("_", "-") for name in browser.PACKAGES} == set(DIRECT[BROWSER])

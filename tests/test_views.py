@@ -40,7 +40,7 @@ def test_a_timeline_draws_each_call_to_scale(monkeypatch: pytest.MonkeyPatch) ->
             clock.on_llm_end(None, run_id=runs[0])
             clock.on_llm_error(ValueError(), run_id=runs[1])
     assert repr(clock) == "a loop: 2 calls in 2.00 s\nbatch: 2 calls in 1.00 s"
-    svg = clock._repr_svg_()
+    svg = clock.svg()
     bars = [
         tuple(map(float, bar))
         for bar in re.findall(r'x="([\d.]+)" y="\d+" width="([\d.]+)" height="14"', svg)
@@ -58,7 +58,7 @@ def test_french_has_a_decimal_comma(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_empty_timeline_and_one_without_a_lane() -> None:
     clock = views.Timeline()
-    assert repr(clock) == "" and clock._repr_svg_().endswith("</svg>")
+    assert repr(clock) == "" and clock.svg().endswith("</svg>")
     clock.on_chat_model_start({}, [[HumanMessage("x")]], run_id=uuid4())
     clock.on_llm_end(None, run_id=uuid4())  # of a call that began before
     assert repr(clock).startswith(": 1 calls")

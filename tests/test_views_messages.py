@@ -53,9 +53,17 @@ def test_a_button_shows_its_message_with_markup_as_text() -> None:
         "1 SystemMessage", "2 HumanMessage", "3 AIMessage", "4 ToolMessage",
     ]  # fmt: skip
     assert "SystemMessage(" in shown.value and "im_start|&gt;system" in shown.value
-    buttons.value = TALK[1]
+    buttons.value = 2
+    assert "<b>2 HumanMessage</b>" in shown.value
     assert "&lt;b&gt;" in shown.value and "<b>&" not in shown.value
     assert "&quot;role&quot;: &quot;user&quot;" in shown.value
+
+
+def test_two_messages_that_are_equal_are_told_apart() -> None:
+    buttons, shown = MessageView([HumanMessage("x"), HumanMessage("x")])._panel().children
+    buttons.index = 1
+    assert buttons.label == "2 HumanMessage"
+    assert "<b>2 HumanMessage</b>" in shown.value
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

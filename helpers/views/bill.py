@@ -10,7 +10,7 @@ from langchain_core.callbacks import UsageMetadataCallbackHandler
 from langchain_core.messages import AIMessage
 
 from helpers import backend
-from helpers.views.drawing import decimal
+from helpers.views.drawing import columns, decimal
 
 MILLION = 1_000_000  # tokens, for which prices are given
 HIGHEST = 1_000_000  # price that can be typed in
@@ -200,7 +200,7 @@ class TokenBill:
             "<tr>" + "".join(f"<td>{escape(c)}</td>" for c in cells) + "</tr>" for cells in rows
         ]
         return (
-            '<div role="status" class="jp-RenderedHTMLCommon"><table>'
+            '<div role="status" class="jp-RenderedHTMLCommon"><table style="margin: 8px 0">'
             + "".join(lines)
             + "</table></div>"
         )
@@ -211,13 +211,19 @@ class TokenBill:
 
         texts = TEXTS[backend.language]
         shown = ipywidgets.HTML(self._html())
+        models = list(dict.fromkeys(row.model for row in self.rows))
+        longest = max(
+            columns(texts[key].format(model=model))
+            for model in models
+            for key in ("price_input", "price_output")
+        )
 
         def field(model: str, place: int, key: str) -> Any:
             return ipywidgets.Text(
                 value=decimal(self.prices[model][place], "g") if model in self.prices else "",
                 placeholder=texts["unknown"],
                 description=texts[key].format(model=model),
-                style={"description_width": "initial"},
+                style={"description_width": f"{longest}ch"},
                 layout={"width": "max-content"},
             )
 
@@ -236,7 +242,6 @@ class TokenBill:
                 one.observe(changed, names="value")
             return pair
 
-        models = dict.fromkeys(row.model for row in self.rows)
         return ipywidgets.VBox([*(one for model in models for one in row(model)), shown])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from html import escape
+from typing import Any
 
 from helpers import backend
 
@@ -30,16 +31,33 @@ def picture(height: float, title: str, parts: list[str]) -> str:
     )
 
 
-def wrap(text: str, columns: int) -> list[str]:
-    """Break `text` into lines of at most `columns` columns; Han characters take two, and may end a line."""
+def bundle(svg: str, said: str, live: Any = None) -> dict[str, Any]:
+    """Return what a picture's `_repr_mimebundle_` returns: a widget, and the SVG for a saved page.
+
+    JupyterLab makes of an SVG output an image without a name, so that a screen reader has nothing
+    to read; in a widget, `live` or a new one, the picture keeps its title.
+    """
+    import ipywidgets
+
+    shown = live or ipywidgets.HTML(svg)
+    return {**shown._repr_mimebundle_(), "image/svg+xml": svg, "text/plain": said}
+
+
+def columns(text: str) -> int:
+    """Return how wide a text is, in columns, of which Han characters take two."""
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def wrap(text: str, limit: int) -> list[str]:
+    """Break `text` into lines of at most `limit` columns; Han characters may end a line."""
     lines, line, width, space = [], "", 0, 0
     for char in text.replace("\n", " "):
-        size = 2 if unicodedata.east_asian_width(char) in "WF" else 1
-        if width + size > columns and char not in CLOSING:
+        size = columns(char)
+        if width + size > limit and char not in CLOSING:
             cut = space if space else len(line)
             lines.append(line[:cut].rstrip())
             line = line[cut:].lstrip()
-            width = sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+            width = columns(line)
             space = 0
         line += char
         width += size

@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from helpers import backend
-from helpers.views.drawing import WIDTH, decimal, picture
+from helpers.views.drawing import WIDTH, bundle, decimal, picture
 
 TEXTS = {
     "en": {
@@ -79,8 +79,8 @@ class LossCurves:
         ]
         return texts["separator"].join(said)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return bundle(self.svg(), repr(self))
 
     def svg(self) -> str:
         """Return the picture: losses upwards, steps to the right, a legend below."""

@@ -37,6 +37,8 @@ TEXTS = {
         "expected": "MessageView(…) attend une liste de messages, un au moins, et non {got}.",
     },
 }
+# Of a side: lines break between words, and within one only where it is longer than a line.
+PRE = "margin: 4px 0 12px 2em; word-break: normal; overflow-wrap: anywhere"
 
 
 class MessageView:
@@ -77,8 +79,9 @@ class MessageView:
         head = [texts[key] for key in ("type", "wire", "template")]
         return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * 3, *rows])
 
-    def _html(self, message: BaseMessage) -> str:
-        texts = TEXTS[backend.language]
+    def _html(self, number: int) -> str:
+        """Return the three sides of the message `number`, counted from 1, below its name."""
+        message, texts = self.messages[number - 1], TEXTS[backend.language]
         fields = ",\n".join(f"    {name}={value!r}" for name, value in message.__repr_args__())
         sides = {
             "object": f"{type(message).__name__}(\n{fields},\n)",
@@ -87,8 +90,9 @@ class MessageView:
         }
         return (
             '<div role="status" class="jp-RenderedHTMLCommon">'
+            f'<p style="margin: 8px 0"><b>{number} {type(message).__name__}</b></p>'
             + "".join(
-                f"<p><b>{texts[key]}</b></p><pre>{escape(side)}</pre>"
+                f'<p style="margin: 0">{texts[key]}</p><pre style="{PRE}">{escape(side)}</pre>'
                 for key, side in sides.items()
             )
             + "</div>"
@@ -100,13 +104,13 @@ class MessageView:
 
         buttons = ipywidgets.ToggleButtons(
             options=[
-                (f"{number} {type(message).__name__}", message)
+                (f"{number} {type(message).__name__}", number)
                 for number, message in enumerate(self.messages, 1)
             ],
             description=TEXTS[backend.language]["choose"],
             style={"button_width": "max-content"},
         )
-        shown = ipywidgets.HTML(self._html(self.messages[0]))
+        shown = ipywidgets.HTML(self._html(1))
         buttons.observe(
             lambda event: setattr(shown, "value", self._html(event["new"])), names="value"
         )

@@ -11,7 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
 
 from helpers import backend
-from helpers.views.drawing import WIDTH, decimal, picture, wrap
+from helpers.views.drawing import WIDTH, bundle, decimal, picture, wrap
 
 TEXTS = {
     "en": {
@@ -43,24 +43,26 @@ def watch(chunks: Iterable[Any]) -> Iterator[Any]:
     The time scale begins when the first chunk is asked for. Chunks without text are passed on and
     not drawn. The picture that stays is of the whole stream, or of what came before it was left.
     """
-    begun = perf_counter()
     arrivals: list[tuple[float, str]] = []
     # Outside a notebook there is nothing to redraw: one line at the end says it all.
-    handle = display(_Stream([]), display_id=True) if InteractiveShell.initialized() else None
+    stream = _Stream(arrivals)
+    handle = display(stream, display_id=True) if InteractiveShell.initialized() else None
     drawn = 0.0
+    begun = perf_counter()  # after the picture's frame is shown, which takes time too
     try:
         for chunk in chunks:
             if chunk.text:
                 arrivals.append((perf_counter() - begun, chunk.text))
                 if handle is not None and perf_counter() - drawn > REDRAW:
-                    handle.update(_Stream(arrivals))
+                    stream.redraw()
                     drawn = perf_counter()
             yield chunk
     finally:
         if handle is not None:
-            handle.update(_Stream(arrivals))
+            stream.redraw()
+            handle.update(stream)  # what a saved page shows
         else:
-            print(_Stream(arrivals))
+            print(stream)
 
 
 class _Stream:
@@ -68,6 +70,11 @@ class _Stream:
 
     def __init__(self, arrivals: list[tuple[float, str]]):
         self.arrivals = arrivals
+        self.live: Any = None  # the widget that shows it, once it is shown
+
+    def redraw(self) -> None:
+        """Let what is shown show what has arrived since."""
+        self.live.value = self.svg()
 
     def __repr__(self) -> str:
         texts = TEXTS[backend.language]
@@ -79,9 +86,17 @@ class _Stream:
             count=len(self.arrivals), first=decimal(first), last=decimal(last), rate=rate
         )
 
-    def _repr_svg_(self) -> str:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        import ipywidgets
+
+        svg = self.svg()
+        self.live = self.live or ipywidgets.HTML(svg)
+        return bundle(svg, repr(self), self.live)
+
+    def svg(self) -> str:
+        """Return the picture: a stroke for each token on the line of time, and the text below."""
         texts = TEXTS[backend.language]
-        lines = wrap("".join(text for _, text in self.arrivals), columns=92)
+        lines = wrap("".join(text for _, text in self.arrivals), limit=92)
         parts = [
             f'<text x="10" y="18" fill="#222">{escape(repr(self))}</text>',
             f'<line x1="10" y1="46" x2="{WIDTH - 10}" y2="46" stroke="#888"/>',

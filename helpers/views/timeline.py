@@ -13,7 +13,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage
 
 from helpers import backend
-from helpers.views.drawing import WIDTH, decimal, picture
+from helpers.views.drawing import WIDTH, bundle, decimal, picture
 
 LANE = {
     "en": "{title}: {count} calls in {seconds} s",
@@ -81,7 +81,11 @@ class Timeline(BaseCallbackHandler):
     def __repr__(self) -> str:
         return "\n".join(map(str, self.lanes))
 
-    def _repr_svg_(self) -> str:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return bundle(self.svg(), repr(self))
+
+    def svg(self) -> str:
+        """Return the picture: a row for each call, and above each lane what it is and how long."""
         scale = (WIDTH - 50) / (max((lane.seconds for lane in self.lanes), default=0) or 1.0)
         parts, y = [], 8
         for lane in self.lanes:

@@ -1,0 +1,43 @@
+"""What the tests in a browser share: one JupyterLab, one browser, and a page for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from helpers.browser import Course
+from tests.browser import sharing
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext, Page
+
+
+@pytest.fixture(scope="session")
+def course() -> Course:
+    """The running JupyterLab and browser; the first worker that asks starts them for all."""
+    sharing.required()
+    return sharing.course()
+
+
+@pytest.fixture(scope="package")
+def context(course: Course) -> Iterator[BrowserContext]:
+    """A window of the shared browser, with its own cache and cookies.
+
+    It goes with the last of these tests: while it is there, no other test can use asyncio.
+    """
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.connect(course.browser)
+        yield browser.new_context(viewport={"width": 1180, "height": 1000})
+        browser.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """An empty page."""
+    page = context.new_page()
+    yield page
+    page.close()

@@ -1,0 +1,109 @@
+"""The buttons of exercises, pressed in JupyterLab by mouse and by keyboard alone, in each language."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from helpers import browser
+from helpers.browser import Course
+from helpers.exercises import TEXTS, all_texts, solution_code
+from helpers.language import LANGUAGES
+from tests.browser.using import cell, select, shows, tab_to, type_into, write_notebook
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+CODE, CHOICE = "04-stream/first-token", "04-stream/pieces"
+
+
+class Answers(NamedTuple):
+    """What a learner writes for an exercise; `mistake` is the text that answers `wrong`."""
+
+    name: str
+    stub: str
+    wrong: str
+    mistake: str
+    right: str
+
+
+ANSWERS = {
+    CODE: Answers(
+        "first_token",
+        "def first_token(stream): ...",
+        "def first_token(stream): return next(stream)",
+        "chunk",
+        "def first_token(stream): return next(c.text for c in stream if c.text)",
+    ),
+    CHOICE: Answers("answer", "answer = ...", "answer = 'b'", "b", "answer = 'a'"),
+}
+
+
+@pytest.fixture(params=LANGUAGES)
+def lang(request: pytest.FixtureRequest, course: Course, page: Page) -> Iterator[str]:
+    """A language, in which a notebook with the exercises is open; its cells have run."""
+    lang = str(request.param)
+    cells = [f"import helpers\nhelpers.start({lang!r})\nfrom helpers import exercise"]
+    for name, answers in ANSWERS.items():
+        cells += [answers.stub, f"exercise({name!r}).check({answers.name})"]
+    path = write_notebook(course, f"exercises-{lang}", cells)
+    browser.open_notebook(page, course, path)
+    browser.run_all(page)
+    yield lang
+    browser.close_notebook(course, path)
+
+
+def test_exercises(lang: str, page: Page) -> None:
+    """One that asks for code by mouse, one that asks for a letter by keyboard alone."""
+    keys = itertools.cycle(["Space", "Enter"])
+
+    def press(button: Locator) -> None:
+        select(page, 4)
+        tab_to(page, button)
+        page.keyboard.press(next(keys))
+
+    use(page, 2, CODE, lang, lambda button: button.click())
+    use(page, 4, CHOICE, lang, press)
+
+
+def use(page: Page, number: int, name: str, lang: str, press: Callable[[Locator], None]) -> None:
+    """Go through an exercise as one does who errs, asks for all there is, and gets it right.
+
+    Its check is the cell `number`, its answer the one before.
+    """
+    answers, said = ANSWERS[name], all_texts()[name]
+    view = cell(page, number).locator(".jp-OutputArea")
+    check, hint, solution = (
+        view.get_by_role("button", name=TEXTS[lang][f"{key}_button"], exact=True)
+        for key in ("check", "hint", "solution")
+    )
+    verdict = view.get_by_role("status")
+
+    def reads(text: str) -> None:
+        """Wait for a text, or what is longest in it between marks and fields."""
+        shows(verdict, max(re.split(r"[`*]|\{.*?\}", text), key=len).strip())
+
+    reads(TEXTS[lang]["untouched"])
+    press(solution)
+    reads(TEXTS[lang]["try_first"])
+    press(hint)
+    reads(said["hint-1"][lang])
+    type_into(page, number - 1, answers.wrong)
+    press(check)
+    reads(TEXTS[lang]["incorrect"])
+    reads(said[answers.mistake][lang])
+    press(hint)
+    reads(said["hint-2"][lang])
+    press(solution)
+    reads(TEXTS[lang]["solution"])
+    code = solution_code(name, lang)
+    assert code is not None
+    shows(verdict.locator("pre"), code)
+    type_into(page, number - 1, answers.right)
+    press(check)
+    reads(TEXTS[lang]["correct"])
+    reads(said["correct"][lang])

@@ -1,0 +1,56 @@
+"""Every lesson in every language, opened in JupyterLab, run by the menu, looked at, and saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import nbformat
+import pytest
+
+from helpers import browser, trained
+from helpers.browser import Course
+from tests.browser import looking, saved
+from tests.test_notebooks import EACH
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from helpers.source import Lesson
+
+
+def findings(page: Page, course: Course, path: str, lang: str) -> dict[str, list[str]]:
+    """Open a notebook, run all its cells, look at it, and save it; return what is wrong, by kind."""
+    ears = looking.Ears(page, course)
+    browser.open_notebook(page, course, path)
+    try:
+        browser.run_all(page)
+        found = {
+            "drawn": looking.not_drawn(page),
+            "exercises": looking.exercises_without_buttons(page, lang),
+            "clipped": looking.clipped(page),
+            "light": looking.barriers(page, "light"),
+            "dark": looking.barriers(page, "dark"),
+        }
+        live = looking.live(page)
+        found["cells"] = looking.cells_not_run(live)
+        page.evaluate("jupyterapp.commands.execute('docmanager:save').then(() => null)")
+        page_saved = nbformat.read(Path(course.root, path), as_version=4)
+        found["saved"] = saved.wrong(page_saved) + saved.without_stand_in(live, page_saved)
+        found["requests"] = ears.requests
+        found["console"] = ears.complaints
+    finally:
+        browser.close_notebook(course, path)
+    return {kind: texts for kind, texts in found.items() if texts}
+
+
+@pytest.mark.parametrize(("lesson", "lang"), EACH)
+def test_a_lesson_as_a_learner_meets_it(
+    lesson: Lesson, lang: str, course: Course, page: Page
+) -> None:
+    if lesson.training and (trained.missing() or trained.shop() is None):
+        pytest.skip("no network that this lesson trains is kept")
+    found = findings(page, course, f"notebooks/{lang}/{lesson.name}.ipynb", lang)
+    assert not found, "\n".join(
+        f"{kind}: {text}" for kind, texts in found.items() for text in texts
+    )

@@ -1,0 +1,61 @@
+"""The command that makes the READMEs' pictures."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from helpers import __main__ as command_line
+from helpers import browser, screenshots
+from helpers.environment import ROOT, tell, typed
+from helpers.language import LANGUAGES
+from tests.browser import sharing
+
+LARGEST = 300_000  # bytes of a picture: a README shows it before anything else
+
+
+def test_makes_a_picture_for_each_language(tmp_path: Path) -> None:
+    """In a process of its own: here Playwright may be running already."""
+    sharing.required()
+    make = "import sys; from pathlib import Path; from helpers import screenshots; "
+    make += "screenshots.IMAGES = Path(sys.argv[1]); sys.exit(screenshots.main('screenshots', []))"
+    said = subprocess.check_output(
+        [sys.executable, "-c", make, str(tmp_path)], cwd=ROOT, encoding="utf-8"
+    )
+    pictures = {lang: tmp_path / f"lesson-{lang}.png" for lang in LANGUAGES}
+    assert sorted(tmp_path.iterdir()) == sorted(pictures.values())
+    for path in pictures.values():
+        assert str(path) in said
+        check(path.read_bytes())
+    assert len({path.read_bytes() for path in pictures.values()}) == len(LANGUAGES)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_without_a_browser_it_says_what_to_do(
+    lang: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(browser, "find", lambda: None)
+    monkeypatch.setattr(command_line, "system_language", lambda: lang)
+    assert command_line.main(["screenshots"]) == 1
+    error = capsys.readouterr().err
+    assert tell(screenshots.NO_BROWSER, lang, command=typed("screenshots")) in error
+
+
+@pytest.mark.parametrize(
+    ("lang", "name"), [("en", "README.md"), ("zh", "README.zh.md"), ("fr", "README.fr.md")]
+)
+def test_readme_shows_such_a_picture(lang: str, name: str) -> None:
+    assert f"](notebooks/images/lesson-{lang}.png)" in (ROOT / name).read_text(encoding="utf-8")
+    check((screenshots.IMAGES / f"lesson-{lang}.png").read_bytes())
+
+
+def check(png: bytes) -> None:
+    """See that a picture is a PNG of the right size, as its head says, and not too large a file."""
+    assert png.startswith(b"\x89PNG\r\n\x1a\n")
+    size = (screenshots.WIDTH * screenshots.SCALE, screenshots.HEIGHT * screenshots.SCALE)
+    assert struct.unpack(">II", png[16:24]) == size
+    assert len(png) < LARGEST

@@ -110,6 +110,14 @@ def register(language: str, rng: random.Random) -> str:
     return "".join(f"{heading} {number}{stop}" for heading in headings).strip()
 
 
+def catalogue(language: str, rng: random.Random) -> str:
+    """Return the shop's catalogue, which says where each product is made, in any order."""
+    products = rng.sample(book()["products"], len(book()["products"]))
+    line = book()["catalogue"][language]
+    said = [sentence(line.format(**slots(language, product, ""))) for product in products]
+    return ("" if language == "zh" else " ").join(said)
+
+
 def registers(count: int, seed: int) -> list[str]:
     """Return `count` pieces of the register in each language."""
     rng = random.Random(f"register {seed}")
@@ -117,12 +125,16 @@ def registers(count: int, seed: int) -> list[str]:
 
 
 def texts(count: int, seed: int) -> list[str]:
-    """Return plain text in each language, mixed: `count` pages, and half as many registers."""
+    """Return plain text in each language, mixed.
+
+    It is `count` pages, half as many pieces of the register and a twentieth as many catalogues.
+    """
     rng = random.Random(f"text {seed}")
     subjects = list(itertools.islice(itertools.cycle(intents()), count))
     found = registers(count // 2, seed)
     for language in LANGUAGES:
         found += [page(language, intent, rng) for intent in subjects]
+        found += [catalogue(language, rng) for _ in range(count // 20)]
     rng.shuffle(found)
     return found
 

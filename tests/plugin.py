@@ -45,7 +45,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the tests that train a network come last: beside others it takes several times as long."""
+    """Let one notebook that trains a network come first, and what needs its network last."""
     heads = {path.stem: path.read_text(encoding="utf-8")[:200] for path in SOURCE.glob("*.md")}
     training_lessons = [name for name, head in heads.items() if "\ntraining: true\n" in head]
 
@@ -54,6 +54,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return named or "network" in getattr(item, "fixturenames", ())
 
     items.sort(key=trains)
+    first = next((item for item in items if trains(item) and getattr(item, "nbmake", False)), None)
+    if first:
+        items.remove(first)
+        items.insert(0, first)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -77,6 +77,15 @@ def test_the_text_holds_no_dialogue_and_repeats_numbers() -> None:
         assert len(numbers) >= 5 and len(set(numbers)) == 1
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_text_says_again_and_again_where_each_product_is_made(language: str) -> None:
+    texts = shop_data.texts(400, 5)
+    for product in shop_data.book()["products"]:
+        line = shop_data.book()["catalogue"][language]
+        said = shop_data.sentence(line.format(p=product[language], o=product["origin"][language]))
+        assert sum(said in text for text in texts) >= 20, said
+
+
 def test_a_reply_tells_its_intent() -> None:
     assert shop_data.intent_of("The lamp costs 29 euros.") == "price"
     assert shop_data.intent_of("What is your order number?") == "status number"

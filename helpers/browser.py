@@ -42,6 +42,8 @@ PROGRAMS = ("Google/Chrome/Application/chrome.exe", "Microsoft/Edge/Application/
 PROGRAM_FOLDERS = ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA")
 
 PATIENCE = 120.0  # seconds that something may take to appear, on a computer with much else to do
+# Milliseconds between two looks at a page; what is looked for at each frame takes time from the page.
+POLLING = 100
 # JupyterLab follows the browser's wish for light or dark, so that each page can have its own, and
 # puts all cells into the page, not only those that are in sight.
 SETTINGS = {
@@ -222,16 +224,21 @@ def wait(
 def open_notebook(page: Page, course: Course, path: str) -> None:
     """Open the notebook at `path` ("notebooks/en/04-stream.ipynb") and wait for its kernel.
 
-    Each gets a JupyterLab workspace of its own, and so opens alone. Raises BrowserError.
+    A page that shows JupyterLab already, in which `close_notebook` has closed another notebook, is
+    used as it is. Any other gets a JupyterLab workspace of its own, and so opens the notebook alone.
+    Raises BrowserError.
     """
-    page.set_default_timeout(1000 * PATIENCE)
-    workspace = path.replace("/", "-").removesuffix(".ipynb")
-    address = f"{course.server}/lab/workspaces/{workspace}/tree/{urllib.parse.quote(path)}"
-    page.goto(f"{address}?token={course.token}&reset")
     from playwright.sync_api import TimeoutError as TooLate
 
+    page.set_default_timeout(1000 * PATIENCE)
+    if page.url.startswith(course.server):
+        page.evaluate("path => void jupyterapp.commands.execute('docmanager:open', {path})", path)
+    else:
+        workspace = path.replace("/", "-").removesuffix(".ipynb")
+        address = f"{course.server}/lab/workspaces/{workspace}/tree/{urllib.parse.quote(path)}"
+        page.goto(f"{address}?token={course.token}&reset")
     try:
-        page.wait_for_function(f"path => ({STATE})(path) === 'idle'", arg=path)
+        page.wait_for_function(f"path => ({STATE})(path) === 'idle'", arg=path, polling=POLLING)
     except TooLate as error:
         raise BrowserError(f"{path} did not open: {page.evaluate(STATE, path)}") from error
     # The kernel has answered once when this is known; run before, cells would be left out.
@@ -265,11 +272,19 @@ def run_all(page: Page, seconds: float = 300) -> None:
                 panel.sessionContext.session.kernel.status === "idle";
         }""",
         timeout=1000 * seconds,
+        polling=POLLING,
     )
 
 
-def close_notebook(course: Course, path: str) -> None:
-    """End the kernel of the notebook at `path`, if it has one."""
+def close_notebook(page: Page, course: Course, path: str) -> None:
+    """Close the notebook at `path` without saving it, if it is open, and end its kernel."""
+    page.evaluate(
+        """path => {
+            const widgets = [...(window.jupyterapp?.shell.widgets("main") ?? [])];
+            widgets.filter(widget => widget.context?.path === path).forEach(widget => widget.dispose());
+        }""",
+        path,
+    )
     for session in ask(course, "GET", "/api/sessions"):
         if session["path"] == path:
             ask(course, "DELETE", f"/api/sessions/{session['id']}")

@@ -114,6 +114,6 @@ def picture(chromium: Browser, course: browser.Course, lang: str) -> bytes:
         [UPPER, ACTIVE],
     )
     taken: bytes = page.screenshot(clip={"x": 0, "y": 0, "width": WIDTH, "height": HEIGHT})
+    browser.close_notebook(page, course, path)
     page.close()
-    browser.close_notebook(course, path)
     return taken

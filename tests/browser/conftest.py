@@ -35,9 +35,24 @@ def context(course: Course) -> Iterator[BrowserContext]:
         browser.close()
 
 
+@pytest.fixture(scope="package")
+def kept(context: BrowserContext) -> list[Page]:
+    """Pages that tests have left in order."""
+    return []
+
+
 @pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
-    """An empty page."""
-    page = context.new_page()
+def page(
+    context: BrowserContext, kept: list[Page], request: pytest.FixtureRequest
+) -> Iterator[Page]:
+    """A page that is empty, or shows a JupyterLab with no notebook open: it takes long to open one.
+
+    What a test that fails leaves behind, no other gets to see.
+    """
+    failed = request.session.testsfailed
+    page = kept.pop() if kept else context.new_page()
     yield page
-    page.close()
+    if request.session.testsfailed == failed:
+        kept.append(page)
+    else:
+        page.close()

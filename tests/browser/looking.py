@@ -5,23 +5,30 @@ Each function returns its findings as texts, none where all is well.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Literal
 
 import nbformat
 
 from helpers import stable
-from helpers.browser import Course
+from helpers.browser import POLLING, Course
 from helpers.exercises import TEXTS
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import ConsoleMessage, Error, Page, Request, WebSocket
 
 PATIENCE = 60.0  # seconds that a view may take to be drawn, on a computer that has much else to do
 # Where axe looks. ipywidgets gives the handle of a slider no name, and no means to give it one; its
-# description stands beside it, and buttons do the same. The colours of tracebacks are JupyterLab's.
+# description stands beside it, and buttons do the same. The colours of tracebacks are JupyterLab's,
+# as are those of the links that it makes of addresses in warnings.
 PLACES = {
     "include": [[".jp-OutputArea-output"]],
-    "exclude": [[".noUi-handle"], ["[class^=ansi-]"]],
+    "exclude": [
+        [".noUi-handle"],
+        ["[class^=ansi-]"],
+        ["[data-mime-type='application/vnd.jupyter.stderr'] a"],
+    ],
 }
 # Of what is scrolled out of sight axe does not know the colours, so that nothing may be.
 ALL_IN_SIGHT = "*:not(.jp-OutputArea *) { overflow: visible !important; contain: none !important }"
@@ -89,25 +96,30 @@ CLIPPED = (
 )
 
 
-class Ears:
-    """Hears what a page asks for and complains of, from now on."""
+@contextlib.contextmanager
+def listening(page: Page, course: Course) -> Iterator[tuple[list[str], list[str]]]:
+    """Hear what a page asks other hosts for, and what it complains of; gives the growing lists."""
+    requests: list[str] = []
+    complaints: list[str] = []
+    own = (course.server, course.server.replace("http", "ws", 1), "data:", "blob:")
 
-    def __init__(self, page: Page, course: Course) -> None:
-        self.requests: list[str] = []
-        self.complaints: list[str] = []
-        self._own = (course.server, course.server.replace("http", "ws", 1), "data:", "blob:")
-        page.on("request", lambda request: self._asked(request.url))
-        page.on("websocket", lambda socket: self._asked(socket.url))
-        page.on("console", lambda said: self._said(said.type, said.text))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+    def asks(sent: Request | WebSocket) -> None:
+        if not sent.url.startswith(own):
+            requests.append(sent.url)
 
-    def _said(self, level: str, text: str) -> None:
-        if level == "error":
-            self.complaints.append(text)
+    def says(said: ConsoleMessage) -> None:
+        if said.type == "error":
+            complaints.append(said.text)
 
-    def _asked(self, url: str) -> None:
-        if not url.startswith(self._own):
-            self.requests.append(url)
+    def throws(error: Error) -> None:
+        complaints.append(str(error))
+
+    ears = {"request": asks, "websocket": asks, "console": says, "pageerror": throws}
+    for event, ear in ears.items():
+        page.on(event, ear)
+    yield requests, complaints
+    for event, ear in ears.items():
+        page.remove_listener(event, ear)
 
 
 def live(page: Page) -> Any:
@@ -130,7 +142,9 @@ def not_drawn(page: Page) -> list[str]:
     from playwright.sync_api import TimeoutError as TooLate
 
     try:
-        page.wait_for_function(f"() => ({NOT_DRAWN})().length === 0", timeout=1000 * PATIENCE)
+        page.wait_for_function(
+            f"() => ({NOT_DRAWN})().length === 0", timeout=1000 * PATIENCE, polling=POLLING
+        )
     except TooLate:
         found: list[str] = page.evaluate(NOT_DRAWN)
         return found
@@ -153,16 +167,25 @@ def clipped(page: Page) -> list[str]:
     return found
 
 
-def barriers(page: Page, scheme: str) -> list[str]:
-    """Let axe look at all outputs in a colour scheme, `light` or `dark`, for what is serious or worse."""
+def barriers(page: Page) -> list[str]:
+    """Let axe look at all outputs, light and then dark, for what is serious or worse."""
+    style = page.add_style_tag(content=ALL_IN_SIGHT)
+    found = in_scheme(page, "light", {}) + in_scheme(page, "dark", {"runOnly": ["color-contrast"]})
+    style.evaluate("style => style.remove()")
+    return found
+
+
+def in_scheme(page: Page, scheme: Literal["dark", "light"], rules: dict[str, Any]) -> list[str]:
+    """Let axe look at all outputs in a colour scheme, which the page keeps, with some rules or all."""
     from axe_playwright_python.sync_playwright import Axe
 
-    page.add_style_tag(content=ALL_IN_SIGHT)
     page.emulate_media(color_scheme=scheme)
     page.wait_for_function(
-        "light => document.body.dataset.jpThemeLight === String(light)", arg=scheme == "light"
+        "light => document.body.dataset.jpThemeLight === String(light)",
+        arg=scheme == "light",
+        polling=POLLING,
     )
-    response = Axe().run(page, PLACES, {"resultTypes": ["violations"]}).response
+    response = Axe().run(page, PLACES, {"resultTypes": ["violations"], **rules}).response
     return [
         f"{scheme}: {rule['id']}: {node['html'][:200]}: {node['failureSummary']}"
         for rule in response["violations"]

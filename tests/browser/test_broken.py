@@ -63,11 +63,17 @@ BROKEN: dict[str, tuple[str, list[tuple[str, str]]]] = {
         f"ipywidgets.Button(description={LONG!r})",
         [("clipped", "cell clipped"), ("saved", "cell clipped: 1 views, 0 shown")],
     ),
-    "light-only": ("HTML('<p style=\"color: #eee\">pale</p>')", [("light", "pale")]),
-    "dark-only": ("HTML('<p style=\"color: #222\">gloomy</p>')", [("dark", "gloomy")]),
+    "light-only": (
+        "HTML('<p style=\"color: #eee\">pale</p>')",
+        [("barriers", 'light: color-contrast: <p style="color: #eee">pale')],
+    ),
+    "dark-only": (
+        "HTML('<p style=\"color: #222\">gloomy</p>')",
+        [("barriers", 'dark: color-contrast: <p style="color: #222">gloomy')],
+    ),
     "no-name": (
         "HTML('<button></button>')",
-        [("light", "button-name"), ("dark", "button-name")],
+        [("barriers", "light: button-name: <button>")],
     ),
     "exercise": (NO_BUTTONS, [("exercises", "exercise exercise: has the buttons []")]),
     "tame": ("1", [("cells", "cell tame: is tagged raises-exception and raised nothing")]),

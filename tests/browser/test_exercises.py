@@ -54,7 +54,7 @@ def lang(request: pytest.FixtureRequest, course: Course, page: Page) -> Iterator
     browser.open_notebook(page, course, path)
     browser.run_all(page)
     yield lang
-    browser.close_notebook(course, path)
+    browser.close_notebook(page, course, path)
 
 
 def test_exercises(lang: str, page: Page) -> None:

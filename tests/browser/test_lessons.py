@@ -20,27 +20,26 @@ if TYPE_CHECKING:
 
 
 def findings(page: Page, course: Course, path: str, lang: str) -> dict[str, list[str]]:
-    """Open a notebook, run all its cells, look at it, and save it; return what is wrong, by kind."""
-    ears = looking.Ears(page, course)
-    browser.open_notebook(page, course, path)
-    try:
-        browser.run_all(page)
-        found = {
-            "drawn": looking.not_drawn(page),
-            "exercises": looking.exercises_without_buttons(page, lang),
-            "clipped": looking.clipped(page),
-            "light": looking.barriers(page, "light"),
-            "dark": looking.barriers(page, "dark"),
-        }
-        live = looking.live(page)
-        found["cells"] = looking.cells_not_run(live)
-        page.evaluate("jupyterapp.commands.execute('docmanager:save').then(() => null)")
-        page_saved = nbformat.read(Path(course.root, path), as_version=4)
-        found["saved"] = saved.wrong(page_saved) + saved.without_stand_in(live, page_saved)
-        found["requests"] = ears.requests
-        found["console"] = ears.complaints
-    finally:
-        browser.close_notebook(course, path)
+    """Open a notebook, run all its cells, look at it, save and close it; return what is wrong, by kind."""
+    page.emulate_media(color_scheme="light")
+    with looking.listening(page, course) as (requests, complaints):
+        browser.open_notebook(page, course, path)
+        try:
+            browser.run_all(page)
+            found = {
+                "drawn": looking.not_drawn(page),
+                "exercises": looking.exercises_without_buttons(page, lang),
+                "clipped": looking.clipped(page),
+                "barriers": looking.barriers(page),
+            }
+            live = looking.live(page)
+            found["cells"] = looking.cells_not_run(live)
+            page.evaluate("jupyterapp.commands.execute('docmanager:save').then(() => null)")
+            page_saved = nbformat.read(Path(course.root, path), as_version=4)
+            found["saved"] = saved.wrong(page_saved) + saved.without_stand_in(live, page_saved)
+        finally:
+            browser.close_notebook(page, course, path)
+    found |= {"requests": requests, "console": complaints}
     return {kind: texts for kind, texts in found.items() if texts}
 
 

@@ -98,8 +98,8 @@ def page(course: Course, context: BrowserContext, worker_id: str) -> Iterator[Pa
     browser.open_notebook(page, course, path)
     browser.run_all(page)
     yield page
+    browser.close_notebook(page, course, path)
     page.close()
-    browser.close_notebook(course, path)
 
 
 def output(page: Page, source: str) -> Locator:

@@ -40,6 +40,10 @@ TEXTS = {
 }
 
 
+# The titles of tabs that are not open are too pale to read for many people.
+STYLE = "<style>.course-providers .lm-TabBar-tabLabel { color: var(--jp-ui-font-color1) }</style>"
+
+
 def load() -> list[dict[str, str]]:
     """Return the providers of providers.yaml, which says what each entry means."""
     providers: list[dict[str, str]] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
@@ -84,11 +88,14 @@ class Providers:
         import ipywidgets
 
         markdown, providers = MarkdownIt("commonmark", {"html": False}), load()
-        return ipywidgets.Tab(
+        tabs = ipywidgets.Tab(
             [ipywidgets.HTML(markdown.render(self.tab(provider))) for provider in providers],
             titles=[provider["name"] for provider in providers],
             selected_index=0,
         )
+        tabs.add_class("course-providers")
+        tabs.children[0].value += STYLE
+        return tabs
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         shown = self.tabs()._repr_mimebundle_()

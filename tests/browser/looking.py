@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 PATIENCE = 60.0  # seconds that a view may take to be drawn, on a computer that has much else to do
 # Where axe looks. ipywidgets gives the handle of a slider no name, and no means to give it one; its
 # description stands beside it, and buttons do the same. The colours of tracebacks are JupyterLab's,
-# as are those of the links that it makes of addresses in warnings.
+# as are those of the links that it makes of addresses in printed text.
 PLACES = {
     "include": [[".jp-OutputArea-output"]],
     "exclude": [
         [".noUi-handle"],
         ["[class^=ansi-]"],
-        ["[data-mime-type='application/vnd.jupyter.stderr'] a"],
+        [".jp-RenderedText a"],
     ],
 }
 # Of what is scrolled out of sight axe does not know the colours, so that nothing may be.

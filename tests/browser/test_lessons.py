@@ -1,7 +1,7 @@
 """Every lesson, opened in JupyterLab, run by the menu, looked at, and saved.
 
 That takes about ten seconds each, so a lesson is seen in one language, by turns;
-`COURSE_BROWSER=all` has each seen in every language.
+`COURSE_LANGUAGES=all` has each seen in every language.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ EACH = [
     pytest.param(lesson, lang, id=f"{lang}-{lesson.name}")
     for lesson in LESSONS
     for turn, lang in enumerate(LANGUAGES)
-    if turn == int(lesson.number) % len(LANGUAGES) or os.environ.get("COURSE_BROWSER") == "all"
+    if turn == int(lesson.number) % len(LANGUAGES) or os.environ.get("COURSE_LANGUAGES") == "all"
 ]
 
 

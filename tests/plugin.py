@@ -39,6 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
         NotebookRun.execute = strict(NotebookRun.execute, clean)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist's own
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Return two workers for each processor: most tests wait for a kernel, a server or a clock."""
     return 2 * (os.cpu_count() or 1)

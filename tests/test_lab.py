@@ -96,7 +96,7 @@ def fetch(url: str, method: str = "GET", body: object = None) -> bytes:
     """Return what a server on this computer answers."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     data = None if body is None else json.dumps(body).encode()
-    with direct.open(urllib.request.Request(url, data, method=method), timeout=10) as answer:
+    with direct.open(urllib.request.Request(url, data, method=method), timeout=60) as answer:
         return bytes(answer.read())
 
 
@@ -118,7 +118,7 @@ def test_jupyterlab_serves_and_stops(course: Path, server: subprocess.Popen[str]
     assert not any(token in line for line in lines)
 
     os.killpg(server.pid, signal.SIGINT)
-    said, _ = server.communicate(timeout=20)
+    said, _ = server.communicate(timeout=60)
     assert server.returncode == 0, said
     assert "Traceback" not in said
     with pytest.raises(ProcessLookupError):

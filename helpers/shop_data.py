@@ -142,12 +142,25 @@ def texts(count: int, seed: int) -> list[str]:
 # The dialogues
 
 
+class Wordings(dict[tuple[str, str, str], Iterator[str]]):
+    """The patterns of each list, (language, intent, part), mixed: each of them once before any again."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+
+    def __missing__(self, key: tuple[str, str, str]) -> Iterator[str]:
+        lines = wordings(*key)
+        rounds = (line for _ in itertools.count() for line in self.rng.sample(lines, len(lines)))
+        return self.setdefault(key, rounds)
+
+
 def exchange(
-    language: str, intent: str, part: str, rng: random.Random
+    language: str, intent: str, part: str, mixed: Wordings
 ) -> list[tuple[str, str, str | None]]:
     """Return (question, reply, number in the reply): one turn, two where a number must be asked for."""
+    rng = mixed.rng
     filled = slots(language, rng.choice(book()["products"][:-1]), number_from(rng))
-    pattern = say(language, rng.choice(wordings(language, intent, part)), rng)
+    pattern = say(language, next(mixed[language, intent, part]), rng)
     question = careless(sentence(pattern.format(**filled)), rng)
     replies = book()["wordings"][language][intent]["replies"]
     if "reply" in replies:
@@ -170,15 +183,15 @@ def careless(text: str, rng: random.Random) -> str:
 
 
 def dialogue(
-    language: str, intent: str, part: str, rng: random.Random, thanks: float, history: float
+    language: str, intent: str, part: str, mixed: Wordings, thanks: float, history: float
 ) -> Dialogue:
     """Return a dialogue that ends with a question of this intent, worded as in this part."""
     turns = []
-    if rng.random() < history:
-        turns += exchange(language, rng.choice(intents()), "known", rng)
-    turns += exchange(language, intent, part, rng)
-    if rng.random() < thanks:
-        turns += exchange(language, "thanks", "known", rng)
+    if mixed.rng.random() < history:
+        turns += exchange(language, mixed.rng.choice(intents()), "known", mixed)
+    turns += exchange(language, intent, part, mixed)
+    if mixed.rng.random() < thanks:
+        turns += exchange(language, "thanks", "known", mixed)
     messages = []
     for question, reply, _ in turns:
         messages += [
@@ -191,14 +204,14 @@ def dialogue(
 def dialogues(
     part: str, count: int, seed: int, thanks: float = 0.0, history: float = 0.3
 ) -> list[Dialogue]:
-    """Return `count` dialogues in each language, the intents in turn.
+    """Return `count` dialogues in each language, the intents in turn, and of each the wordings.
 
     `part` is known, validation or test: which wordings the last question is taken from. A share
     `history` of them has another exchange before it, and a share `thanks` ends with thanks instead.
     """
-    rng = random.Random(f"{part} {seed}")
+    mixed = Wordings(random.Random(f"{part} {seed}"))
     return [
-        dialogue(language, intent, part, rng, thanks, history)
+        dialogue(language, intent, part, mixed, thanks, history)
         for intent in itertools.islice(itertools.cycle(intents()), count)
         for language in LANGUAGES
     ]

@@ -31,6 +31,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
     sharing.begin(config)
     os.environ["COURSE_PACE"] = "0"
+    # A network learns on one thread: beside other tests, two mostly wait for each other.
+    os.environ["OMP_NUM_THREADS"] = "1"
     # Options for this pytest are none for the one that lesson 14 starts.
     os.environ.pop("PYTEST_ADDOPTS", None)
     clean = without_real_model()

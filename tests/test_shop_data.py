@@ -98,3 +98,11 @@ def test_variants_are_all_that_a_pattern_can_say() -> None:
     rng = random.Random(0)
     every = set(shop_data.variants("(a|b)c[ d| e] f"))
     assert {shop_data.say("en", "(a|b)c[ d| e] f", rng) for _ in range(200)} == every
+
+
+def test_each_wording_is_said_before_any_is_said_again() -> None:
+    mixed = shop_data.Wordings(random.Random(0))
+    lines = shop_data.wordings("en", "hello", "known")
+    rounds = [[next(mixed["en", "hello", "known"]) for _ in lines] for _ in range(2)]
+    assert [sorted(said) for said in rounds] == [sorted(lines)] * 2
+    assert rounds[0] != rounds[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import linecache
 import os
 import re
@@ -26,12 +27,11 @@ from tests.test_notebooks import LESSONS, run
 
 import helpers.checks  # noqa: I001  isort: skip  (fills CHECKS)
 
-# A sheet, to look things up, has no exercises.
+# A sheet, to look things up, has no exercises. The lesson round them runs in one language, by turns.
 EACH = [
     pytest.param(lesson, lang, id=f"{lang}-{lesson.name}")
-    for lesson in LESSONS
+    for lesson, lang in zip(LESSONS, itertools.cycle(LANGUAGES), strict=False)
     if lesson.minutes is not None
-    for lang in LANGUAGES
 ]
 HINT_WORDS = 0.6  # a hint with this share of its words in the task is taken for a repetition
 
@@ -50,13 +50,44 @@ def parts(lesson: Lesson, exercise_id: str) -> list[Cell]:
     return [cell for cell in lesson.cells if cell.id.startswith(f"{exercise_id}.")]
 
 
+def judge_all(lesson: Lesson, cell: Cell, lang: str, names: dict[str, Any]) -> None:
+    """Judge an exercise in one language: its stub, its wrong and right answers and its solution.
+
+    `names` are what the lesson has defined before it.
+    """
+    name = f"{lesson.name}/{cell.id}"
+    stub = cell.source(lang)
+
+    def judged(code: str) -> exercises.Result:
+        own = dict(names)
+        run(stub, own)
+        run(code, own)
+        return exercise(name).judge(*(own[answer] for answer in CHECKS[name].names))
+
+    assert judged(stub).outcome == UNTOUCHED, name
+    wrongs = rights = 0
+    for other in parts(lesson, cell.id):
+        if other.kind == "code":
+            kind, key = other.id.split(".")[1:3]
+            result = judged(other.source(lang))
+            if kind == "wrong":
+                assert (result.outcome, result.key) == (INCORRECT, key), (other.id, result)
+                assert result.text.startswith(exercises.TEXTS[lang]["incorrect"][:6])
+                wrongs += 1
+            else:
+                assert result.outcome == CORRECT, (other.id, result)
+                rights += 1
+    assert wrongs >= 2 and rights >= 1, f"{name}: two mistakes and another right answer"
+    assert judged(cell.source(lang, solution=True)).outcome == CORRECT, name
+
+
 @pytest.mark.parametrize(("lesson", "lang"), EACH)
 def test_every_exercise_untouched_wrong_and_right(
     lesson: Lesson, lang: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Run the lesson with its solutions as one program, without Jupyter.
 
-    On the way each exercise is judged: its stub, its wrong and right answers and its solution.
+    On the way each exercise is judged, in each language.
     """
     training.needed_by(lesson)
     monkeypatch.chdir(builder.NOTEBOOKS / lang)
@@ -72,29 +103,10 @@ def test_every_exercise_untouched_wrong_and_right(
         name = f"{lesson.name}/{cell.id}"
         if name in CHECKS:
             found.append(name)
-            stub = cell.source(lang)
-
-            def judged(code: str, name: str = name, stub: str = stub) -> exercises.Result:
-                own = dict(names)
-                run(stub, own)
-                run(code, own)
-                return exercise(name).judge(*(own[answer] for answer in CHECKS[name].names))
-
-            assert judged(stub).outcome == UNTOUCHED, name
-            wrongs = rights = 0
-            for other in parts(lesson, cell.id):
-                if other.kind == "code":
-                    kind, key = other.id.split(".")[1:3]
-                    result = judged(other.source(lang))
-                    if kind == "wrong":
-                        assert (result.outcome, result.key) == (INCORRECT, key), (other.id, result)
-                        assert result.text.startswith(exercises.TEXTS[lang]["incorrect"][:6])
-                        wrongs += 1
-                    else:
-                        assert result.outcome == CORRECT, (other.id, result)
-                        rights += 1
-            assert wrongs >= 2 and rights >= 1, f"{name}: two mistakes and another right answer"
-            assert judged(cell.source(lang, solution=True)).outcome == CORRECT, name
+            for other in LANGUAGES:
+                backend.language = other
+                judge_all(lesson, cell, other, names)
+            backend.language = lang
         run(cell.source(lang, solution=True), names)
     assert 2 <= len(found) <= 4
     assert set(found) == {name for name in CHECKS if name.startswith(lesson.name)}

@@ -21,8 +21,10 @@ from helpers import environment, lab
 from helpers.environment import CourseError
 from helpers.language import LANGUAGES
 
+# What is started from a shell's background ignores Ctrl-C, and so would all that it starts.
 SERVE = (
-    "import sys; from pathlib import Path; from helpers import lab; _, lang, port, *extra = sys.argv; "
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from pathlib import Path; from helpers import lab; _, lang, port, *extra = sys.argv; "
     "sys.exit(lab.serve(Path(sys.executable), Path.cwd(), lang, int(port), extra=extra))"
 )
 posix = pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import functools
 import inspect
 import json
 import re
@@ -21,6 +22,7 @@ import pytest
 from helpers import builder
 from helpers.environment import ROOT
 from helpers.language import LANGUAGES
+from helpers.source import Cell
 
 PREPARED = """
 import os
@@ -48,13 +50,19 @@ def session(session_id):
 """
 
 
+@functools.cache
+def tables() -> dict[str, Cell]:
+    """Return the tables: lesson's number -> cell."""
+    _, chosen = builder.read_course(["09", "17"])
+    found = {les.number: cell for les in chosen for cell in les.cells if cell.id == "table"}
+    assert len(found) == 2
+    return found
+
+
 def rows(lang: str, lessons: tuple[str, ...] = ("09", "17")) -> list[tuple[str, str, str]]:
     """Return the tables' lines: the old one, the exception or warning it gives or "", today's."""
-    _, chosen = builder.read_course(list(lessons))
-    tables = [cell for lesson in chosen for cell in lesson.cells if cell.id == "table"]
-    assert len(tables) == len(lessons)
     found = []
-    for line in [line for table in tables for line in table.text[lang].splitlines()]:
+    for line in [line for number in lessons for line in tables()[number].text[lang].splitlines()]:
         columns = re.split(r"(?<!\\)\|", line)[1:-1]
         codes = [re.findall("`([^`]+)`", column) for column in columns]
         if len(columns) == 3 and codes[0]:

@@ -241,7 +241,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     loop.close()
 
 
-@fuzz(400)
+@fuzz(150)
 @given(CONVERSATIONS, st.integers(1, 12), LIMITS, STOPS, st.booleans())
 @pytest.mark.filterwarnings("ignore:astream_log")
 def test_every_way_to_call_gives_the_same(
@@ -262,7 +262,7 @@ def test_every_way_to_call_gives_the_same(
     )
 
 
-@fuzz(400)
+@fuzz(150)
 @given(TEXTS, LIMITS, STOPS)
 def test_a_stream_shows_nothing_that_invoke_would_not_return(
     text: str, limit: int | None, stop: list[str] | None

@@ -32,6 +32,15 @@ PLACES = {
 }
 # Of what is scrolled out of sight axe does not know the colours, so that nothing may be.
 ALL_IN_SIGHT = "*:not(.jp-OutputArea *) { overflow: visible !important; contain: none !important }"
+# JupyterLab says first that a theme is there, then loads it, then hides and shows the page again.
+IN_THEME = """async scheme => {
+    const ground = () => getComputedStyle(document.body).getPropertyValue("--jp-layout-color0").trim();
+    const isThere = () => ground() === { light: "white", dark: "#111" }[scheme]
+        && document.body.dataset.jpThemeLight === String(scheme === "light")
+        && window.jupyterapp.shell.isVisible;
+    for (let frames = 0; frames < 5; frames = isThere() ? frames + 1 : 0)
+        await new Promise(requestAnimationFrame);
+}"""
 # Rectangles and computed styles, in the page; `cells` are the code cells of the open notebook.
 CELLS = """
     const panel = window.jupyterapp.shell.currentWidget;
@@ -83,14 +92,25 @@ CLIPPED = (
     + CELLS
     + """
     const found = [];
-    for (const cell of cells)
+    const hides = overflow => overflow === "hidden" || overflow === "clip";
+    for (const cell of cells) {
+        const say = (text, takes, has, how) => takes > has + 1 && found.push(
+            `cell ${cell.model.id}: "${text.trim().slice(0, 80)}" takes ` +
+            `${Math.round(takes)} pixels ${how} and has ${Math.round(has)}`);
         for (const node of cell.outputArea.node.querySelectorAll(".jupyter-widgets, .jupyter-widgets *")) {
             const style = getComputedStyle(node);
-            const hides = style.overflowX === "hidden" || style.overflowX === "clip";
-            if (hides && node.innerText?.trim() && node.scrollWidth > node.clientWidth + 1)
-                found.push(`cell ${cell.model.id}: "${node.innerText.trim().slice(0, 80)}" takes ` +
-                    `${node.scrollWidth} pixels and has ${node.clientWidth}`);
+            if (node.tagName === "SELECT" && isDrawn(node)) {
+                const pen = document.createElement("canvas").getContext("2d");
+                pen.font = style.font;
+                const room = node.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+                for (const option of node.options)
+                    say(option.text, pen.measureText(option.text).width, room, "across");
+            } else if (node.innerText?.trim() && isDrawn(node)) {
+                if (hides(style.overflowX)) say(node.innerText, node.scrollWidth, node.clientWidth, "across");
+                if (hides(style.overflowY)) say(node.innerText, node.scrollHeight, node.clientHeight, "down");
+            }
         }
+    }
     return found;
 }"""
 )
@@ -162,7 +182,7 @@ def exercises_without_buttons(page: Page, lang: str) -> list[str]:
 
 
 def clipped(page: Page) -> list[str]:
-    """Look for texts in views of which the end is cut off."""
+    """Look for texts in views that have not the room they take, and for such choices in a list."""
     found: list[str] = page.evaluate(CLIPPED)
     return found
 
@@ -180,11 +200,7 @@ def in_scheme(page: Page, scheme: Literal["dark", "light"], rules: dict[str, Any
     from axe_playwright_python.sync_playwright import Axe
 
     page.emulate_media(color_scheme=scheme)
-    page.wait_for_function(
-        "light => document.body.dataset.jpThemeLight === String(light)",
-        arg=scheme == "light",
-        polling=POLLING,
-    )
+    page.evaluate(IN_THEME, scheme)
     response = Axe().run(page, PLACES, {"resultTypes": ["violations"], **rules}).response
     return [
         f"{scheme}: {rule['id']}: {node['html'][:200]}: {node['failureSummary']}"

@@ -63,6 +63,14 @@ BROKEN: dict[str, tuple[str, list[tuple[str, str]]]] = {
         f"ipywidgets.Button(description={LONG!r})",
         [("clipped", "cell clipped"), ("saved", "cell clipped: 1 views, 0 shown")],
     ),
+    "low": (
+        f"ipywidgets.HTML({LONG!r}, layout={{'width': '99px', 'height': '30px', 'overflow': 'hidden'}})",
+        [("clipped", "cell low"), ("saved", "cell low: 1 views, 0 shown")],
+    ),
+    "choice": (
+        f"ipywidgets.Dropdown(description='One', options=['a', {LONG!r}])",
+        [("clipped", "cell choice"), ("saved", "cell choice: 1 views, 0 shown")],
+    ),
     "light-only": (
         "HTML('<p style=\"color: #eee\">pale</p>')",
         [("barriers", 'light: color-contrast: <p style="color: #eee">pale')],

@@ -18,8 +18,10 @@ def targets(function: Any) -> None:
         got = function(list(ids), list(spoken))
         wrong_unless(got is not None, "none")
         shown = repr(got)[:60]
-        good = isinstance(got, (list, tuple)) and len(got) == len(ids)
-        wrong_unless(good, "length", expected=len(ids), got=shown)
+        wrong_unless(isinstance(got, (list, tuple)), "list", got=shown)
+        moved = ([*expected[1:], *end] for end in ([], [-100]))
+        wrong_unless(list(got) == expected or list(got) not in moved, "shifted")
+        wrong_unless(len(got) == len(ids), "length", expected=len(ids), got=shown)
         turned = [-100 if said else token for token, said in zip(ids, spoken, strict=True)]
         wrong_unless(list(got) != turned, "inverted")
         wrong_unless(list(got) != ids, "all")
@@ -33,6 +35,7 @@ def metric(function: Any) -> None:
         (["yes", "no", "yes", "yes"], ["yes", "yes", "yes", "yes"], 0.75, "other"),
         (["yes ", "\nno"], ["yes", "no"], 1.0, "blank"),
         (["order 4821", "order", "no"], ["order 4812", "order 1", "no"], 1 / 3, "loose"),
+        (["Yes", "yes.", "oh yes", "no w"], ["yes", "yes", "yes", "now"], 0.0, "loose"),
         (["a", "b"], ["b", "a"], 0.0, "other"),
     ):
         got = function(list(replies), list(right))

@@ -129,7 +129,7 @@ def listening(page: Page, course: Course) -> Iterator[tuple[list[str], list[str]
 
     def says(said: ConsoleMessage) -> None:
         if said.type == "error":
-            complaints.append(said.text)
+            complaints.append(f"{said.text} {said.location['url']}")
 
     def throws(error: Error) -> None:
         complaints.append(str(error))

@@ -318,7 +318,7 @@ def show(text: str, panel: Callable[[str], Any] | None = None) -> None:
 
 def render(text: str) -> str:
     """Return Markdown as HTML that a screen reader announces when it changes."""
-    return f'<div role="status">{MARKDOWN.render(text)}</div>'
+    return f'<div role="status" class="jp-RenderedHTMLCommon">{MARKDOWN.render(text)}</div>'
 
 
 def listed(names: Sequence[str]) -> str:
@@ -433,10 +433,14 @@ def overview() -> str:
     done = progress.read()
     texts = TEXTS[backend.language]
     lines = []
-    for lesson in sorted({name.partition("/")[0] for name in CHECKS}):
+    lessons = sorted({name.partition("/")[0] for name in CHECKS})
+    width = max(map(len, lessons), default=0)
+    for lesson in lessons:
         names = [name for name in CHECKS if name.partition("/")[0] == lesson]
         solved = sum(bool(done.get(name, {}).get("solved")) for name in names)
-        lines.append(texts["lesson"].format(lesson=f"{lesson:16}", solved=solved, count=len(names)))
+        lines.append(
+            texts["lesson"].format(lesson=f"{lesson:{width}}", solved=solved, count=len(names))
+        )
     return "\n".join(lines) or texts["none"]
 
 

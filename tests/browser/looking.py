@@ -38,8 +38,11 @@ IN_THEME = """async scheme => {
     const isThere = () => ground() === { light: "white", dark: "#111" }[scheme]
         && document.body.dataset.jpThemeLight === String(scheme === "light")
         && window.jupyterapp.shell.isVisible;
-    for (let frames = 0; frames < 5; frames = isThere() ? frames + 1 : 0)
+    const begun = performance.now();
+    for (let frames = 0; frames < 5; frames = isThere() ? frames + 1 : 0) {
+        if (performance.now() - begun > 60000) throw new Error(`the theme is not ${scheme}`);
         await new Promise(requestAnimationFrame);
+    }
 }"""
 # Rectangles and computed styles, in the page; `cells` are the code cells of the open notebook.
 CELLS = """

@@ -48,12 +48,13 @@ def header(lesson: Lesson, lang: str, previous: Lesson | None, following: Lesson
 
 def neighbours(lang: str, previous: Lesson | None, following: Lesson | None) -> str:
     """Return the line of links to the lessons before and after."""
-    links = []
-    if previous:
-        links.append(f"← [{previous.number} · {previous.title(lang)}]({previous.name}.ipynb)")
-    if following:
-        links.append(f"[{following.number} · {following.title(lang)}]({following.name}.ipynb) →")
-    return " | ".join(links)
+
+    def link(lesson: Lesson) -> str:
+        title = lesson.title(lang).replace("`", "")  # code in a link is no longer seen to be one
+        return f"[{lesson.number} · {title}]({lesson.name}.ipynb)"
+
+    links = [f"← {link(previous)}"] if previous else []
+    return " | ".join([*links, f"{link(following)} →"] if following else links)
 
 
 def assemble(

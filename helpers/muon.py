@@ -65,5 +65,6 @@ def orthogonal(matrices: torch.Tensor) -> torch.Tensor:
     a, b, c = COEFFICIENTS
     for _ in range(STEPS):
         square = found @ found.mT
-        found = a * found + (b * square + c * square @ square) @ found
+        square = torch.baddbmm(square, square, square, beta=b, alpha=c)
+        found = torch.baddbmm(found, square, found, beta=a)
     return found.mT if tall else found

@@ -69,7 +69,7 @@ class Outline(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text += data
-        if self.stack and self.stack[-1] == "summary":
+        if "summary" in self.stack:
             self.summaries.append((self.stack.count("details"), self.open, data))
 
 
@@ -191,11 +191,26 @@ def test_a_tracer_that_keeps_messages_and_a_run_that_has_not_ended() -> None:
 
 
 def test_long_texts_are_cut_and_parameters_that_are_not_set_left_out() -> None:
-    (run,) = runs_of(lambda: model(AIMessage("a" * 1000)).invoke("x", stop=["b"]))
+    (run,) = runs_of(lambda: model(AIMessage("a" * 999 + "z" * 999)).invoke("x", stop=["b"]))
     text = Outline(RunTree([run])._repr_html_()).text
-    shown = f"ai: {'a' * 1000}"[: tree.LONGEST - 1]
-    assert f"{shown}…" in text and f"{shown}a" not in text
+    half = tree.LONGEST // 2
+    assert f"ai: {'a' * (half - 4)} … {'z' * half}" in text and "az" not in text
     assert "stop=['b']" in text and "_type" not in text
+
+
+def test_tools_that_a_model_was_offered_stand_by_their_names() -> None:
+    plain = [{"name": "one"}, {"type": "function", "function": {"name": "two"}}]
+    (run,) = runs_of(lambda: model(ANSWER).invoke("x", tools=plain))
+    assert "Parameters: tools=[one, two]" in Outline(RunTree([run])._repr_html_()).text
+    (run,) = runs_of(lambda: model(ANSWER).invoke("x", tools=["any"]))
+    assert "Parameters: tools=['any']" in Outline(RunTree([run])._repr_html_()).text
+
+
+def test_what_has_several_lines_begins_on_a_new_one() -> None:
+    (run,) = runs_of(lambda: model(ANSWER).invoke([("system", "Be brief."), ("human", "Where?")]))
+    html = RunTree([run])._repr_html_()
+    assert "<b>Input</b>: <br>System: Be brief.<br>Human: Where?</p>" in html
+    assert "<b>Output</b>: ai:" in html
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

@@ -44,7 +44,7 @@ TEXTS = {
         "puis par mesure\u00a0; ceci ne convient pas\u00a0: {got}",
     },
 }
-LEFT, RIGHT, TOP, HEIGHT = 56, 16, 16, 240  # margins and height of the drawing area, in pixels
+LEFT, RIGHT, TOP, HEIGHT = 56, 16, 32, 240  # margins and height of the drawing area, in pixels
 COLOURS = ("#1a5fb4", "#a51d2d", "#26734d", "#8a4b08")
 DASHES = ("", "7 4", "2 3", "9 3 2 3")  # a curve is told by its dashes too
 HIGHEST = 8.0  # a loss above is drawn as this: near the beginning they can be huge
@@ -93,14 +93,16 @@ class LossCurves:
             across = LEFT + (WIDTH - LEFT - RIGHT) * step / max(last, 1.0)
             return across, TOP + HEIGHT * (1 - min(loss, top) / top)
 
-        parts = []
-        for quarter in range(5):
-            value = top * quarter / 4
+        parts = [
+            f'<text x="{LEFT - 8}" y="{TOP - 14}" text-anchor="end" fill="#333">{texts["loss"]}</text>'
+        ]
+        for fifth in range(6):
+            value = top * fifth / 5
             _, y = place(0, value)
             parts.append(
                 f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>'
                 f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end" fill="#333">'
-                f"{decimal(value)}</text>"
+                f"{decimal(value, '.1f')}</text>"
             )
         for name, colour, dash in zip(self.curves, COLOURS * 9, DASHES * 9, strict=False):
             points = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*p) for p in self.curves[name]))

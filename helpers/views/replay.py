@@ -427,14 +427,23 @@ def _cell(text: str) -> str:
 
 
 def _pane(title: str, lines: list[tuple[str, str]]) -> str:
-    """Return lines as HTML; those with a sign have it in the margin, and are bold."""
-    shown = [
-        f"<b>{sign} {escape(text)}</b>" if sign else f"  {escape(text)}" for sign, text in lines
-    ]
+    """Return lines as HTML; those with a sign have it in the margin, and are bold.
+
+    Where one is broken, it goes on further to the right than it began.
+    """
+    shown = []
+    for sign, text in lines:
+        line = f"{sign or ' '} {escape(text)}"
+        hang = len(text) - len(text.lstrip()) + 6
+        shown.append(
+            f'<span style="display: block; padding-left: {hang}ch; text-indent: -{hang}ch">'
+            + (f"<b>{line}</b>" if sign else line)
+            + "</span>"
+        )
     style = "max-height: 32em; overflow: auto; line-height: 1.35; white-space: pre-wrap"
     return (
         f'<div><b role="status">{escape(title)}</b>'
         f'<pre role="region" aria-label="{escape(title)}" tabindex="0" style="{style}">'
-        + "\n".join(shown)
+        + "".join(shown)
         + "</pre></div>"
     )

@@ -122,20 +122,24 @@ def _item(run: Run) -> str:
         "parameters": _parameters(run),
         "error": _error(run),
     }
-    parts = [
-        f"<p><b>{TEXTS[backend.language][name]}</b>{TEXTS[backend.language]['colon']}"
-        f"{escape(_shortened(text)).replace(chr(10), '<br>')}</p>"
-        for name, text in fields.items()
-        if text
-    ]
+    parts = [_part(TEXTS[backend.language][name], text) for name, text in fields.items() if text]
     if run.child_runs:
         parts.append(_list(run.child_runs))
     state = " open" if run.child_runs or run.error else ""
+    title = escape(_title(run))
+    title = f"<b>{title}</b>" if run.error else title
     return (
-        f"<li><details{state}><summary>{escape(_title(run))}</summary>\n"
+        f"<li><details{state}><summary>{title}</summary>\n"
         + "\n".join(parts)
         + "\n</details></li>"
     )
+
+
+def _part(name: str, text: str) -> str:
+    """Return what went into a run or came out of it, of several lines each on its own."""
+    lines = escape(_shortened(text)).split("\n")
+    begin = "<br>" if len(lines) > 1 else ""
+    return f"<p><b>{name}</b>{TEXTS[backend.language]['colon']}{begin}{'<br>'.join(lines)}</p>"
 
 
 def _title(run: Run) -> str:
@@ -189,10 +193,18 @@ def _parameters(run: Run) -> str:
     """Return the parameters that a chat model was called with, those that were set."""
     given = (run.extra or {}).get("invocation_params") or {}
     return ", ".join(
-        f"{name}={value!r}"
+        f"{name}={_names(value) if name == 'tools' else repr(value)}"
         for name, value in given.items()
         if value is not None and not name.startswith("_")
     )
+
+
+def _names(tools: Any) -> str:
+    """Return the tools that a model was offered by their names, as they are where they have none."""
+    try:
+        return f"[{', '.join((tool.get('function') or tool)['name'] for tool in tools)}]"
+    except (AttributeError, KeyError, TypeError):
+        return repr(tools)
 
 
 def _text(value: Any) -> str:
@@ -231,4 +243,6 @@ def _answer(outputs: dict[str, Any]) -> str:
 
 
 def _shortened(text: str) -> str:
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    """Return the beginning and the end of a text that is longer than LONGEST characters."""
+    half = LONGEST // 2
+    return text if len(text) <= LONGEST else f"{text[:half].rstrip()} … {text[-half:].lstrip()}"

@@ -1,4 +1,4 @@
-"""Lists the snippets of the cheat sheet and prints one of them; needs the standard library only."""
+"""Lists the snippets of the cheat sheet, prints one or writes it to a file; needs the standard library only."""
 
 from __future__ import annotations
 
@@ -31,6 +31,17 @@ NEAR = {
     "en": "Did you mean {names}? ",
     "zh": "你要找的是不是 {names}？",
     "fr": "Cherchez-vous {names} ? ",
+}
+WRITTEN = {"en": "Written: {path}", "zh": "已写入：{path}", "fr": "Écrit : {path}"}
+NOT_WRITTEN = {
+    "en": "{path} was not written: {reason}. Name another file.",
+    "zh": "没有写入 {path}：{reason}。请换一个文件名。",
+    "fr": "{path} n'a pas été écrit : {reason}. Choisissez un autre fichier.",
+}
+THERE = {
+    "en": "it is there already",
+    "zh": "文件已经存在",
+    "fr": "ce fichier existe déjà",
 }
 NO_SHEET = {
     "en": "{path} is not there, so this copy of the course is not complete. Download it again.",
@@ -78,25 +89,45 @@ def choose(name: str, lang: str, root: Path = ROOT) -> Snippet:
 
 
 def main(argv: Sequence[str]) -> int:
-    """List the snippets, or print the one that `argv` names; return the exit code.
+    """List the snippets, or print or write the one that `argv` names; return the exit code.
 
-    Raises CourseError for an unknown name.
+    Raises CourseError for an unknown name and for a file that is there or cannot be written.
     """
     parser = argparse.ArgumentParser(prog="python -m helpers snippet")
     parser.add_argument("name", nargs="?", metavar="NAME", help="without a name: list them all")
+    parser.add_argument("file", nargs="?", metavar="FILE", type=Path, help="write it there")
     parser.add_argument("--lang", choices=LANGUAGES, default=system_language())
-    options = parser.parse_args(argv)
+    options = parser.parse_intermixed_args(argv)
     if options.name is None:
         found = snippets(options.lang)
         width = max(map(len, found))
         for name, snippet in found.items():
             print(f"{name:{width}}  {snippet.when}")
-        command = f"{typed('snippet', next(iter(found)))} > new.py"
+        command = typed("snippet", next(iter(found)), "new.py")
         print("", tell(HOW, options.lang, command=command), sep="\n")
         return 0
     snippet = choose(options.name, options.lang)
+    program = f"# {snippet.when}\n{snippet.code}"
+    if options.file is not None:
+        write(f"{program}\n", options.file, options.lang)
+        print(tell(WRITTEN, options.lang, path=options.file))
+        return 0
     if isinstance(sys.stdout, io.TextIOWrapper):
         # What lands in a file is Python: UTF-8, whatever this console's code page is.
         sys.stdout.reconfigure(encoding="utf-8", newline="\n")
-    print(f"# {snippet.when}\n{snippet.code}")
+    print(program)
     return 0
+
+
+def write(program: str, path: Path, lang: str) -> None:
+    """Write a program to a new file. Raises CourseError where it is there or cannot be written.
+
+    What `>` writes in Windows PowerShell is UTF-16, which Python does not read.
+    """
+    try:
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(program)
+    except OSError as error:
+        there = isinstance(error, FileExistsError)
+        reason = tell(THERE, lang) if there else error.strerror
+        raise CourseError(tell(NOT_WRITTEN, lang, path=path, reason=reason)) from None

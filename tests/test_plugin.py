@@ -55,8 +55,9 @@ def test_all_workers_keep_trained_networks_in_one_folder_and_it_goes_at_the_end(
         encoding="utf-8",
     )
     clean = {k: v for k, v in os.environ.items() if k != "COURSE_TRAINED" and "PYTEST" not in k}
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "tests.plugin", "--rootdir"]
-    command += [str(tmp_path), "-c", os.devnull, str(tmp_path)]
+    clean["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "xdist", "-p", "nbmake", "-n", "2"]
+    command += ["-p", "tests.plugin", "--rootdir", str(tmp_path), "-c", os.devnull, str(tmp_path)]
     ran = subprocess.run(command, cwd=ROOT, env=clean, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     (folder,) = set(where.read_text("utf-8").splitlines())

@@ -17,11 +17,12 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.output_parsers import StrOutputParser
 
 from helpers import __main__ as command_line
-from helpers import backend, builder, snippet
-from helpers.environment import ROOT, CourseError
+from helpers import backend, snippet
+from helpers.environment import ROOT, CourseError, tell
 from helpers.language import LANGUAGES
 from helpers.server import MODEL, serve
 from helpers.snippet import snippets
+from tests.test_notebooks import LESSONS
 
 PACKAGES = ("langchain-core", "langchain-openai")
 MOST_LINES = 12
@@ -78,7 +79,7 @@ def test_a_program_alone_has_nothing_but_its_packages(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_snippets_are_short_named_once_and_in_the_order_of_the_lessons(lang: str) -> None:
-    (sheet,) = builder.read_course(["17"])[1]
+    (sheet,) = [lesson for lesson in LESSONS if lesson.number == "17"]
     names = [cell.id for cell in sheet.cells if "standalone" in cell.tags]
     assert len(names) >= 15 and list(snippets(lang)) == names == list(dict.fromkeys(names))
     prose = {cell.id: cell for cell in sheet.cells if cell.kind == "markdown"}
@@ -169,7 +170,7 @@ def test_the_list_says_when_to_use_each(lang: str, capsys: pytest.CaptureFixture
     for line, (name, one) in zip(lines, snippets(lang).items(), strict=False):
         assert line.split(maxsplit=1) == [name, one.when]
         assert not re.search(r"[`\]]|ipynb", line) and len(one.when) > 8
-    assert "snippet message-types > new.py" in lines[-1]
+    assert "snippet message-types new.py" in lines[-1]
 
 
 @pytest.mark.parametrize(
@@ -199,3 +200,21 @@ def test_what_is_piped_is_utf_8_with_plain_line_ends(monkeypatch: pytest.MonkeyP
     snippet.main(["stream", "--lang", "zh"])
     sys.stdout.flush()
     assert "为什么" in buffer.getvalue().decode("utf-8") and b"\r" not in buffer.getvalue()
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_snippet_is_written_to_a_new_file_and_to_no_other(
+    lang: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new, there = tmp_path / "new.py", tmp_path / "there.py"
+    there.write_text("mine", encoding="utf-8")
+    command = ["snippet", "stream", "--lang", lang]
+    assert command_line.main([*command, str(new)]) == 0
+    one = snippets(lang)["stream"]
+    assert new.read_bytes().decode("utf-8") == f"# {one.when}\n{one.code}\n"
+    assert tell(snippet.WRITTEN, lang, path=new) in capsys.readouterr().out
+    assert command_line.main([*command, str(there)]) == 1
+    assert there.read_text(encoding="utf-8") == "mine"
+    assert snippet.THERE[lang] in capsys.readouterr().err
+    assert command_line.main([*command, str(tmp_path / "nowhere" / "new.py")]) == 1
+    assert "nowhere" in capsys.readouterr().err and not (tmp_path / "nowhere").exists()

@@ -129,9 +129,7 @@ def _item(run: Run) -> str:
     title = escape(_title(run))
     title = f"<b>{title}</b>" if run.error else title
     return (
-        f"<li><details{state}><summary>{title}</summary>\n"
-        + "\n".join(parts)
-        + "\n</details></li>"
+        f"<li><details{state}><summary>{title}</summary>\n" + "\n".join(parts) + "\n</details></li>"
     )
 
 

@@ -9,6 +9,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import random
 import secrets
 import shutil
 import socket
@@ -41,6 +42,7 @@ APPLICATIONS = (
 PROGRAMS = ("Google/Chrome/Application/chrome.exe", "Microsoft/Edge/Application/msedge.exe")
 PROGRAM_FOLDERS = ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA")
 
+PORTS = range(20_000, 32_000)  # among which JupyterLab gets one
 PATIENCE = 120.0  # seconds that something may take to appear, on a computer with much else to do
 # Milliseconds between two looks at a page; what is looked for at each frame takes time from the page.
 POLLING = 100
@@ -172,10 +174,16 @@ def launch_options() -> dict[str, Any]:
 
 
 def free_port() -> int:
-    """Return a port on which nobody listens now."""
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return int(server.getsockname()[1])
+    """Return a port on which nobody listens now.
+
+    It is none of those that a system gives to connections, or one might take it before JupyterLab
+    does: on Linux those begin at 32768, elsewhere at 49152. Raises BrowserError where none is free.
+    """
+    for port in random.sample(PORTS, 100):
+        with socket.socket() as server, contextlib.suppress(OSError):
+            server.bind(("127.0.0.1", port))
+            return port
+    raise BrowserError(f"no free port from {PORTS[0]} to {PORTS[-1]}")
 
 
 @contextlib.contextmanager

@@ -32,7 +32,7 @@ TEXTS = {
         "correct": "**Correct.** {message}",
         "incorrect": "**Not yet.** {message}",
         "untouched": "**Not attempted.** Replace the `...` above, run that cell, then this one. "
-        "If that cell showed an error, mend it first. For a hint: `exercise({name!r}).hint()`.",
+        "If that cell showed an error, fix it first. For a hint: `exercise({name!r}).hint()`.",
         "unfinished": "**Not finished.** Still as it was handed out: {names}.",
         "arguments": "**Not attempted.** This check takes {names}.",
         "not_callable": "Hand over the function or class itself: its name, without brackets.",
@@ -81,8 +81,8 @@ TEXTS = {
     "fr": {
         "correct": "**Juste.** {message}",
         "incorrect": "**Pas encore.** {message}",
-        "untouched": "**Pas encore essayé.** Remplacez les `...` ci-dessus, exécutez cette cellule, puis "
-        "celle-ci. Si cette cellule a affiché une erreur, corrigez-la d'abord. "
+        "untouched": "**Pas encore essayé.** Remplacez les `...` de la cellule précédente, exécutez-la, "
+        "puis exécutez celle-ci. Si la précédente a affiché une erreur, corrigez-la d'abord. "
         "Pour un indice\u00a0: `exercise({name!r}).hint()`.",
         "unfinished": "**Pas encore fini.** Toujours en l'état\u00a0: {names}.",
         "arguments": "**Pas encore essayé.** Cette vérification attend {names}.",

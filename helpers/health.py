@@ -26,7 +26,7 @@ TEXTS = {
         "Run: python3 -m helpers lab",
         "env": ".env: {names} set",
         "no_env": ".env: none, and none is needed",
-        "answered": "{model} answered in {seconds:.1f} s",
+        "answered": "{model} answered in {seconds} s",
         "failed": "{model} did not answer. Check the key, the address and the model in .env, and the "
         "network. The service said: {error}",
     },
@@ -37,7 +37,7 @@ TEXTS = {
         "wrong": "{count} 个软件包与 requirements.txt 不一致：{names}。请运行：python3 -m helpers lab",
         "env": ".env：设置了 {names}",
         "no_env": ".env：没有，也不需要",
-        "answered": "{model} 在 {seconds:.1f} 秒内作答",
+        "answered": "{model} 在 {seconds} 秒内作答",
         "failed": "{model} 没有作答。请检查 .env 里的密钥、地址和模型，以及网络。服务器的说明：{error}",
     },
     "fr": {
@@ -48,8 +48,8 @@ TEXTS = {
         "wrong": "Paquets absents ou d'une autre version que dans requirements.txt ({count})\u00a0: {names}. "
         "Lancez\u00a0: python3 -m helpers lab",
         "env": ".env\u00a0: contient {names}",
-        "no_env": ".env\u00a0: absent, et il n'en faut pas",
-        "answered": "{model} a répondu en {seconds:.1f} s",
+        "no_env": ".env\u00a0: absent, et ce n'est pas nécessaire",
+        "answered": "{model} a répondu en {seconds} s",
         "failed": "{model} n'a pas répondu. Vérifiez la clé, l'adresse et le modèle dans .env, et le "
         "réseau. Le service a dit\u00a0: {error}",
     },
@@ -99,7 +99,8 @@ def doctor() -> bool:
     except Exception as error:  # whatever the service refuses, the learner should read
         say(False, texts["failed"].format(model=model, error=backend.without_keys(str(error))))
     else:
-        say(True, texts["answered"].format(model=model, seconds=perf_counter() - begun))
+        seconds = f"{perf_counter() - begun:.1f}".replace(".", "," if texts is TEXTS["fr"] else ".")
+        say(True, texts["answered"].format(model=model, seconds=seconds))
     return well
 
 

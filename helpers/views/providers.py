@@ -65,7 +65,7 @@ class Providers:
             "install": f"`pip install {provider['package']}`",
             "key": f"`{provider['key']}`",
             "own": TEXTS[backend.language]["spelling"].format(**provider),
-            "cut": f'`response_metadata["{provider["reason"]}"]` = `"{provider["cut"]}"`',
+            "cut": f'`response_metadata["{provider["reason"]}"] == "{provider["cut"]}"`',
         }
 
     def tab(self, provider: dict[str, str]) -> str:

@@ -83,13 +83,13 @@ TEXTS = {
     "fr": {
         "patches": "{count} correctifs",
         "events": "{count} événements",
-        "left_out": "… {count} autres étapes …",
-        "patch_head": "étape|op|path|value",
-        "event_head": "étape|event|name|data",
-        "slider": "Étape",
+        "left_out": "… {count} autres …",
+        "patch_head": "n°|op|path|value",
+        "event_head": "n°|event|name|data",
+        "slider": "Position",
         "previous": "← Précédente",
         "next": "Suivante →",
-        "operations": "Ce que fait l'étape {step}",
+        "operations": "Ce que fait le correctif {step}",
         "document": "Le document après cela (+ ajouté, ~ remplacé)",
         "event": "Événement {step}",
         "runs": "Les exécutions jusqu'ici (▶ a émis cet événement)",
@@ -105,12 +105,12 @@ TEXTS = {
         "produit, puis donnez la liste\u00a0: "
         "Replay([step async for step in chain.astream_events(question)])",
         "empty": "La liste est vide\u00a0: il n'y a rien à rejouer.",
-        "mixed": "Toutes les étapes doivent être des RunLogPatch, ou toutes des événements "
+        "mixed": "Tous les éléments doivent être des RunLogPatch, ou tous des événements "
         "d'astream_events (v2, chacun avec event, name, run_id, parent_ids et data). "
-        "L'étape {step} est de type {type} et ne convient pas.",
+        "L'élément {step} est de type {type} et ne convient pas.",
         "v3": "Ce sont des événements de la version «\u00a0v3\u00a0», qui parlent d'un message et non "
         "d'exécutions. Replay attend ceux d'astream_events sans version.",
-        "log": "L'étape {step} est un RunLog, la somme de plusieurs correctifs. Donnez les correctifs "
+        "log": "L'élément {step} est un RunLog, la somme de plusieurs correctifs. Donnez les correctifs "
         "eux-mêmes (astream_log sans diff=False).",
         "gap": "Le correctif {step} ne s'applique pas au document. Donnez tous les correctifs d'une même "
         "exécution, dans l'ordre.",

@@ -11,6 +11,7 @@ from langchain_core.prompt_values import PromptValue
 from langchain_core.tracers.schemas import Run
 
 from helpers import backend
+from helpers.views.drawing import decimal
 
 MODELS = ("llm", "chat_model")  # the types of a model's run; the second where messages are kept
 LONGEST = 400  # characters of an input, an output or a parameter that are shown
@@ -145,7 +146,7 @@ def _title(run: Run) -> str:
     texts = TEXTS[backend.language]
     parts = [run.name, run.run_type, texts["unfinished"], *_tokens(run)]
     if run.end_time is not None:
-        parts[2] = f"{(run.end_time - run.start_time).total_seconds():.2f} s"
+        parts[2] = f"{decimal((run.end_time - run.start_time).total_seconds())} s"
     return " · ".join([*parts, *([texts["failed"]] if run.error else [])])
 
 

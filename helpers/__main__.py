@@ -76,9 +76,9 @@ COMMANDS = {
     "snippet": (
         "helpers.snippet",
         {
-            "en": "list the programs of the cheat sheet, or print the one named",
-            "zh": "列出速查表里的程序，或打印指定的一个",
-            "fr": "énumérer les programmes de l'aide-mémoire, ou écrire celui qui est nommé",
+            "en": "list the programs of the cheat sheet, print one or write it to a file",
+            "zh": "列出速查表里的程序，打印其中一个或写进文件",
+            "fr": "énumérer les programmes de l'aide-mémoire, en afficher un ou l'écrire dans un fichier",
         },
     ),
     "serve": (

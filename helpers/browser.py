@@ -12,7 +12,6 @@ import os
 import random
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -179,9 +178,8 @@ def free_port() -> int:
     It is none of those that a system gives to connections, or one might take it before JupyterLab
     does: on Linux those begin at 32768, elsewhere at 49152. Raises BrowserError where none is free.
     """
-    for port in random.sample(PORTS, 100):
-        with socket.socket() as server, contextlib.suppress(OSError):
-            server.bind(("127.0.0.1", port))
+    for port in random.sample(PORTS, len(PORTS)):
+        if lab.is_free(port):
             return port
     raise BrowserError(f"no free port from {PORTS[0]} to {PORTS[-1]}")
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers import environment, lab
+from helpers import browser, environment, lab
 from helpers.environment import CourseError
 from helpers.language import LANGUAGES
 
@@ -187,6 +187,13 @@ def test_port_in_use(lang: str, taken: int) -> None:
 def test_first_free_port(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lab, "FIRST_PORT", taken)
     assert lab.choose_port(None, "en") > taken
+
+
+def test_a_port_for_tests_is_free(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert browser.free_port() in browser.PORTS
+    monkeypatch.setattr(browser, "PORTS", range(taken, taken + 1))
+    with pytest.raises(browser.BrowserError, match=str(taken)):
+        browser.free_port()
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

@@ -82,6 +82,7 @@ def type_into(page: Page, number: int, code: str) -> None:
 def tab_to(page: Page, control: Locator) -> None:
     """Press Tab until a control has the focus, and see that it shows that it has it."""
     control.scroll_into_view_if_needed()
+    page.mouse.move(0, 0)  # a slider's handle looks the same with the mouse on it
     before = picture(page, control)
     for _ in range(LIMIT):
         page.keyboard.press("Tab")

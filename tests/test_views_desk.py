@@ -13,7 +13,7 @@ from helpers import backend
 from helpers.language import LANGUAGES
 from helpers.stable import WIDGET_VIEW
 from helpers.views import ChatWindow
-from helpers.views.desk import ENTER, REDRAW, TEXTS, Turn
+from helpers.views.desk import LATE, REDRAW, TEXTS, Turn
 
 KEY = "sk-not-to-be-shown"
 MODELS = {"big": 1, "small": 2}
@@ -78,6 +78,13 @@ def enter(of: ChatWindow, text: str) -> None:
 
 def press_enter(of: ChatWindow) -> None:
     parts(of)[2]._handle_custom_msg({"event": "submit"}, [])
+
+
+def click(of: ChatWindow) -> None:
+    parts(of)[3].click()
+
+
+both = pytest.mark.parametrize("press", [press_enter, click])
 
 
 async def test_a_turn_is_what_the_function_answers() -> None:
@@ -220,11 +227,12 @@ async def test_two_clicks_in_one_moment_are_one_turn() -> None:
     assert [turn.text for turn in shown.turns] == ["hi"]
 
 
-async def test_an_empty_field_is_not_sent() -> None:
+@both
+async def test_an_empty_field_is_not_sent(press: Any) -> None:
     shown = window()
     field, remark = parts(shown)[2], parts(shown)[-1]
-    press_enter(shown)
-    await asyncio.sleep(ENTER + 0.1)
+    press(shown)
+    await asyncio.sleep(LATE + 0.1)
     assert TEXTS["en"]["nothing"] in remark.value
     enter(shown, "  ")
     await drawn()
@@ -233,25 +241,52 @@ async def test_an_empty_field_is_not_sent() -> None:
     assert shown.turns == []
 
 
-async def test_enter_sends_again_what_came_back_into_the_field() -> None:
+@both
+async def test_what_came_back_into_the_field_is_sent_again(press: Any) -> None:
     shown = window()
     field = parts(shown)[2]
     await shown.say("boom")
-    press_enter(shown)  # and nothing arrives, for nothing was changed
-    await asyncio.sleep(ENTER + 0.1)
+    press(shown)  # and nothing arrives, for nothing was changed
+    await asyncio.sleep(LATE + 0.1)
     assert [turn.text for turn in shown.turns] == ["boom", "boom"]
-    enter(shown, "hi")
+    press(shown)
+    await asyncio.sleep(LATE / 5)
+    field.value = "hi"
     await drawn()
     assert [turn.text for turn in shown.turns][2:] == ["hi"] and field.value == ""
 
 
-async def test_enter_sends_a_text_that_arrives_late() -> None:
+@both
+async def test_a_text_that_arrives_late_is_sent(press: Any) -> None:
     shown = window()
-    press_enter(shown)
-    await asyncio.sleep(ENTER / 2)
+    press(shown)
+    await asyncio.sleep(LATE / 2)
+    press(shown)  # once more, out of impatience
+    await asyncio.sleep(LATE / 5)
     parts(shown)[2].value = "hi"
-    await drawn()
+    await asyncio.sleep(LATE)
     assert [turn.text for turn in shown.turns] == ["hi"]
+    assert TEXTS["en"]["ready"] in parts(shown)[-1].value  # and no word of an empty field
+
+
+async def test_a_click_sends_at_once_what_is_there() -> None:
+    shown = window()
+    parts(shown)[2].value = "wait"
+    click(shown)
+    await asyncio.sleep(LATE / 5)
+    assert shown.busy
+    shown.stop()
+    await over(shown)
+
+
+async def test_what_comes_back_while_a_text_is_waited_for_is_not_sent() -> None:
+    shown = window()
+    field = parts(shown)[2]
+    speaking = asyncio.create_task(shown.say("boom"))
+    press_enter(shown)
+    await speaking
+    await asyncio.sleep(LATE / 2)
+    assert field.value == "boom" and len(shown.turns) == 1
 
 
 async def test_choice_and_model_are_one() -> None:

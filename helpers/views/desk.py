@@ -15,7 +15,9 @@ from langchain_core.messages import BaseMessage, ToolMessage
 from helpers import backend
 
 REDRAW = 0.05  # seconds between two drawings of a reply that is being written
-ENTER = 0.5  # seconds in which the text of a field arrives that Enter was pressed in
+LATE = (
+    0.5  # seconds in which a text arrives that was typed before Enter was pressed or Send clicked
+)
 
 TEXTS = {
     "en": {
@@ -286,7 +288,8 @@ class _Panel:
         self.window = window
         self.loop = _running_loop()
         self.drawing: asyncio.TimerHandle | None = None
-        self.entered: asyncio.TimerHandle | None = None
+        self.waiting: asyncio.TimerHandle | None = None
+        self.written = ""  # the text that the window itself wrote into the field last
         self.html = ipywidgets.HTML
         self.choice = ipywidgets.Dropdown(
             options=names, value=window.model, description=texts["model"]
@@ -308,7 +311,8 @@ class _Panel:
                 "padding": "4px 8px",
             },
         )
-        # What was typed arrives when the field is left, or right behind the word of an Enter.
+        # What was typed arrives when the field is left, or right behind the word of an Enter. A click
+        # may overtake it: ipykernel 7 takes what fields send and what buttons send in two threads.
         self.field = ipywidgets.Text(
             description=texts["message"],
             placeholder=texts["placeholder"],
@@ -319,7 +323,7 @@ class _Panel:
         self.field.observe(lambda _: self._in_loop(self.arrive), names="value")
         send = ipywidgets.Button(description=texts["send"])
         stop = ipywidgets.Button(description=texts["stop"])
-        send.on_click(lambda _: self._in_loop(self.send))
+        send.on_click(lambda _: self._in_loop(self.click))
         stop.on_click(lambda _: self._in_loop(self.stop))
         self.remark = ipywidgets.HTML()
         self.say(texts["ready"])
@@ -342,30 +346,45 @@ class _Panel:
         if content.get("event") == "submit":
             self._in_loop(self.enter)
 
+    def click(self) -> None:
+        """Send what the field holds, once it has arrived: not if it is what the window wrote there."""
+        if self.field.value == self.written and not self.window.busy:
+            self.enter()
+        else:
+            self.send()
+
     def enter(self) -> None:
         """Send what the field holds once it has arrived; it holds the same where nothing does."""
-        self.entered = asyncio.get_running_loop().call_later(ENTER, self.send)
+        self._wait_no_more()
+        self.waiting = asyncio.get_running_loop().call_later(LATE, self.send)
 
     def arrive(self) -> None:
-        """Send the text that has arrived, if Enter was pressed in it."""
-        if self.entered is not None:
+        """Send the text that has arrived, if that is waited for."""
+        if self.waiting is not None and self.field.value != self.written:
             self.send()
+
+    def _wait_no_more(self) -> None:
+        if self.waiting is not None:
+            self.waiting.cancel()
+            self.waiting = None
 
     def send(self) -> None:
         """Send what the field holds, unless it is empty or a reply is being written."""
         texts = TEXTS[backend.language]
-        if self.entered is not None:
-            self.entered.cancel()
-            self.entered = None
+        self._wait_no_more()
         typed = self.field.value
         if self.window.busy:
             self.say(texts["busy"])
         elif not typed.strip():
             self.say(texts["nothing"])
         else:
-            self.field.value = ""
+            self.write("")
             self.window.begin(typed)
         self.field.focus()
+
+    def write(self, text: str) -> None:
+        """Write a text into the field."""
+        self.written = self.field.value = text
 
     def stop(self) -> None:
         """Stop the reply, and give the field the focus."""
@@ -400,7 +419,7 @@ class _Panel:
         if missing:
             self.say(texts["running"])
         if turn.state == "failed" and not self.field.value:
-            self.field.value = turn.text
+            self.write(turn.text)
             self.say(texts["back"])
         elif turn.state != "running":
             self.say(texts["ready"])

@@ -101,8 +101,9 @@ def order_tool(function: Any) -> None:
         wrong_unless(found is not None, "none")
         wrong_unless(isinstance(found, BaseTool), "type", got=type(found).__name__)
         wrong_unless(found.name == "find_order", "name", got=found.name)
-        asked = list(found.tool_call_schema.model_json_schema()["properties"])
-        wrong_unless(asked == ["number"], "args", got=", ".join(asked))
+        asked = found.tool_call_schema.model_json_schema()["properties"]
+        wrong_unless(list(asked) == ["number"], "args", got=", ".join(asked))
+        wrong_unless({"type", "anyOf"} & set(asked["number"]), "untyped")
         unknown = told(found, NOWHERE)
         for number, order in ORDERS.items():
             got = told(found, number)

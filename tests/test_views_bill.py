@@ -51,6 +51,20 @@ def test_a_line_for_each_model_of_a_count() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("price", "costs"),
+    [
+        (2, ["0.000002", "0.000006", "0.000008"]),
+        (0.5, ["0.0000005", "0.0000015", "0.0000020"]),
+        (0.15, ["0.00000015", "0.00000045", "0.00000060"]),
+        (1 / 3, ["0.000000333", "0.000001000", "0.000001333"]),
+    ],
+)
+def test_costs_have_the_decimals_that_they_need(price: float, costs: list[str]) -> None:
+    made = TokenBill([message("big", (1, 0)), message("big", (3, 0))], {"big": (price, 1)})
+    assert [row[-1] for row in made.table()[1:]] == costs
+
+
 def test_cached_and_reasoning_tokens_stand_there_where_there_are_any() -> None:
     details = {"input_token_details": {"cache_read": 60}, "output_token_details": {"reasoning": 7}}
     made = TokenBill([message("big", (100, 10), **details), message("big", (1, 1))], PRICES)

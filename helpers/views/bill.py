@@ -14,6 +14,7 @@ from helpers.views.drawing import columns, decimal
 
 MILLION = 1_000_000  # tokens, for which prices are given
 HIGHEST = 1_000_000  # price that can be typed in
+EXACT = 1e-12  # difference of two costs that counts as none
 
 TEXTS = {
     "en": {
@@ -140,16 +141,19 @@ class TokenBill:
         sums = {kind: sum(tokens[kind] for tokens in known) for kind in kinds}
         kinds = [kind for kind in kinds if sums[kind] or kind in ("input", "output")]
         costs = [self.cost(row) for row in self.rows]
+        paid = [cost for cost in costs if cost is not None]
+        # As many decimals as all costs need, so that what is read adds up to the total.
+        places = (n for n in range(6, 9) if all(abs(round(c, n) - c) < EXACT for c in paid))
+        form = f".{next(places, 9)}f"
         cells = [
             [row.title, *([row.model] * self.numbered)]
             + [str(row.tokens[kind]) if row.tokens else texts["unknown"] for kind in kinds]
-            + [texts["unknown"] if cost is None else decimal(cost, ".6f")]
+            + [texts["unknown"] if cost is None else decimal(cost, form)]
             for row, cost in zip(self.rows, costs, strict=True)
         ]
-        paid = [cost for cost in costs if cost is not None]
         total = [texts["total"], *([""] * self.numbered)]
         total += [self._total(known, str(sums[kind])) for kind in kinds]
-        total += [self._total(paid, decimal(sum(paid), ".6f"))]
+        total += [self._total(paid, decimal(sum(paid), form))]
         first = [texts["call"], texts["model"]] if self.numbered else [texts["model"]]
         return [[*first, *(texts[kind] for kind in kinds), texts["cost"]], *cells, total]
 

@@ -286,10 +286,10 @@ def check_chinese_typography(words: str) -> list[str]:
 
 
 def typeset_french(text: str) -> str:
-    """Return French prose with no-break spaces before ; : ! ? and inside « », code untouched."""
+    """Return French prose with no-break spaces before ; : ! ? % and inside « », code untouched."""
     parts = re.split(r"(^```.*?^```$|`[^`\n]+`)", text, flags=re.DOTALL | re.MULTILINE)
     for i in range(0, len(parts), 2):
-        parts[i] = re.sub(r" (?=[;!?»](?:\W|$)|:(?:[^\w-]|$))", "\u00a0", parts[i])
+        parts[i] = re.sub(r" (?=[;!?»%](?:\W|$)|:(?:[^\w-]|$))", "\u00a0", parts[i])
         parts[i] = parts[i].replace("« ", "«\u00a0")
         if i + 1 < len(parts):  # a space between code and a sign: `stream` : …
             parts[i] = re.sub(r"« ?$", "«\u00a0", parts[i])

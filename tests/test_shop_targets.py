@@ -29,7 +29,7 @@ def page_scores(name: str) -> dict[tuple[str, str], dict[str, int]]:
     head, _, *rows = [re.split(r"\s*\|\s*", line.strip("| ")) for line in tables[0].splitlines()]
     return {
         (row[0], row[1]): {
-            measure: int(value.removesuffix(" %"))
+            measure: int(value.removesuffix("%"))
             for measure, value in zip(head[-4:-1], row[2:5], strict=True)
         }
         for row in rows

@@ -243,10 +243,12 @@ def test_programs_are_compared_beyond_strings_and_comments(
 
 
 def test_french_gets_its_no_break_spaces_outside_code() -> None:
-    text = "Voici : « oui » ! `a : b` ; un [lien](x) ?\n\n```text\na : b\n```\n\n| --- | :-- |"
+    text = (
+        "Voici : « oui » ! `a : b` ; un [lien](x) ? 95 %.\n\n```text\na : b\n```\n\n| --- | :-- |"
+    )
     nbsp = "\u00a0"
     assert typeset_french(text) == (
-        f"Voici{nbsp}: «{nbsp}oui{nbsp}»{nbsp}! `a : b`{nbsp}; un [lien](x){nbsp}?"
+        f"Voici{nbsp}: «{nbsp}oui{nbsp}»{nbsp}! `a : b`{nbsp}; un [lien](x){nbsp}? 95{nbsp}%."
         "\n\n```text\na : b\n```\n\n| --- | :-- |"
     )
 

@@ -44,10 +44,15 @@ def test_what_is_no_curve_is_refused(bad: Any) -> None:
         LossCurves(bad)
 
 
-def test_the_table_has_a_row_for_each_network_and_language() -> None:
+def test_the_table_has_a_row_for_each_network_and_language(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     table = ScoreTable(SCORES, plain=["perplexity"])._repr_markdown_()
     assert table.splitlines()[0] == "|  |  | exact | perplexity |"
-    assert table.splitlines()[2] == "| before | en | 0 % | 61.25 |"
+    assert table.splitlines()[2] == "| before | en | 0% | 61.25 |"
+    monkeypatch.setattr(backend, "language", "fr")
+    table = ScoreTable(SCORES, plain=["perplexity"])._repr_markdown_()
+    assert table.splitlines()[2] == "| before | en | 0\u00a0% | 61,25 |"
 
 
 @pytest.mark.parametrize("bad", [{}, {"a": 3}, {"a": {"en": {"exact": "x"}}}, [1]])

@@ -162,4 +162,6 @@ class ScoreTable:
 
 def cell(value: float, plain: bool) -> str:
     """Return a number as it stands in the table."""
-    return decimal(value) if plain else f"{value:.0%}".replace("%", " %")
+    if plain:
+        return decimal(value)
+    return f"{value:.0%}".replace("%", "\u00a0%" if backend.language == "fr" else "%")

@@ -37,7 +37,7 @@ TEXTS = {
         "arguments": "**Not attempted.** This check takes {names}.",
         "not_callable": "Hand over the function or class itself: its name, without brackets.",
         "raised": "Your code raised `{error}` in line {line}: `{code}`",
-        "raised_elsewhere": "Your code raised `{error}`.",
+        "raised_elsewhere": "With your answer, the check ended in `{error}`.",
         "slow": "It was stopped after {seconds:.0f} seconds. Is there a loop that never ends, or a "
         "wait for something that never comes?",
         "choices": "Answer with one of the letters {letters}, for example `answer = {example!r}`.",
@@ -48,6 +48,7 @@ TEXTS = {
         "no_solution": "This copy of the course comes without solutions. Ask whoever gave it to you.",
         "solution": "**Model answer.**",
         "not_kept": "(Your progress could not be saved: {error}.)",
+        "not_read": "Your progress could not be read: {error}.",
         "check_button": "Check",
         "hint_button": "Hint",
         "solution_button": "Solution",
@@ -63,7 +64,7 @@ TEXTS = {
         "arguments": "**还没有做。** 这个检查需要 {names}。",
         "not_callable": "请把函数或类本身交给检查，只写名字，不加括号。",
         "raised": "你的代码在第 {line} 行 `{code}` 抛出了 `{error}`。",
-        "raised_elsewhere": "你的代码抛出了 `{error}`。",
+        "raised_elsewhere": "用你的答案检查时，抛出了 `{error}`。",
         "slow": "运行了 {seconds:.0f} 秒还没结束，检查已经把它停下。是不是有停不下来的循环，或者在等永远不会来的东西？",
         "choices": "请用 {letters} 中的一个字母作答，例如 `answer = {example!r}`。",
         "no_more_hints": "没有更多提示了。`exercise({name!r}).solution()` 会显示参考答案。",
@@ -72,6 +73,7 @@ TEXTS = {
         "no_solution": "这份课程不带参考答案。请向给你课程的人索取。",
         "solution": "**参考答案。**",
         "not_kept": "（进度没能保存：{error}。）",
+        "not_read": "进度无法读取：{error}。",
         "check_button": "检查",
         "hint_button": "提示",
         "solution_button": "参考答案",
@@ -88,7 +90,7 @@ TEXTS = {
         "arguments": "**Pas encore essayé.** Cette vérification attend {names}.",
         "not_callable": "Donnez la fonction ou la classe elle-même\u00a0: son nom, sans parenthèses.",
         "raised": "Votre code a levé `{error}` à la ligne {line}\u00a0: `{code}`",
-        "raised_elsewhere": "Votre code a levé `{error}`.",
+        "raised_elsewhere": "Avec votre réponse, la vérification s'est arrêtée sur `{error}`.",
         "slow": "Votre code a été arrêté au bout de {seconds:.0f} secondes. Y a-t-il une boucle sans fin, ou l'attente de "
         "quelque chose qui ne vient jamais\u00a0?",
         "choices": "Répondez par l'une des lettres {letters}, par exemple `answer = {example!r}`.",
@@ -99,6 +101,7 @@ TEXTS = {
         "no_solution": "Cette copie du cours ne contient pas les corrigés. Adressez-vous à la personne qui vous l'a remise.",
         "solution": "**Corrigé.**",
         "not_kept": "(Votre progression n'a pas pu être enregistrée\u00a0: {error}.)",
+        "not_read": "Votre progression n'a pas pu être lue\u00a0: {error}.",
         "check_button": "Vérifier",
         "hint_button": "Indice",
         "solution_button": "Corrigé",
@@ -227,11 +230,9 @@ class Exercise:
         except TooSlow:
             text = self._say("slow", seconds=TIME_LIMIT)
             return Result(INCORRECT, self._say("incorrect", message=text), "slow")
-        except (
-            Exception,
-            SystemExit,
-            GeneratorExit,
-        ) as error:  # the learner's: shown, never raised
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # the learner's: shown, never raised, whatever it is
             text = self._say("incorrect", message=self._explain(error))
             return Result(INCORRECT, text, "raised")
         return Result(CORRECT, self._say("correct", message=self._own("correct")), "correct")
@@ -272,7 +273,9 @@ class Exercise:
         return self._say("hint", number=self._state.hints, count=len(hints), text=self._own(key))
 
     def _solution(self) -> str:
-        attempted = self._state.attempted or self.name in progress.read()
+        attempted = self._state.attempted
+        with contextlib.suppress(progress.ProgressError):
+            attempted = attempted or self.name in progress.read()
         if not (attempted or self._state.solution_asked):
             self._state.solution_asked = True
             return self._say("try_first")
@@ -430,8 +433,11 @@ def overview() -> str:
     """Return how many exercises of each lesson are solved, a line each."""
     import helpers.checks  # noqa: F401  (fills CHECKS)
 
-    done = progress.read()
     texts = TEXTS[backend.language]
+    try:
+        done = progress.read()
+    except progress.ProgressError as error:
+        return texts["not_read"].format(error=error)
     lines = []
     lessons = sorted({name.partition("/")[0] for name in CHECKS})
     width = max(map(len, lessons), default=0)

@@ -27,7 +27,7 @@ SET_ASIDE = {
 
 
 class ProgressError(Exception):
-    """Progress could not be kept; the work in the notebook is not affected."""
+    """Progress could not be kept or read; the work in the notebook is not affected."""
 
 
 def folder() -> Path:
@@ -38,7 +38,8 @@ def folder() -> Path:
 def read() -> dict[str, dict[str, Any]]:
     """Return what is known of each exercise: {"attempts": int, "solved": "2026-11-21" or None}.
 
-    A file that is damaged or of another version is moved aside, and its new name printed.
+    A file that is damaged or of another version is moved aside, and its new name printed. Raises
+    ProgressError where the file is there and cannot be read or moved.
     """
     path = folder() / "progress.json"
     try:
@@ -46,14 +47,20 @@ def read() -> dict[str, dict[str, Any]]:
         if data["version"] == VERSION and is_sound(data["exercises"]):
             exercises: dict[str, dict[str, Any]] = data["exercises"]
             return exercises
-    except OSError:  # none yet, or nothing that can be read: writing it will say so
+    except (FileNotFoundError, NotADirectoryError):
         return {}
+    except OSError as error:  # what could not be read must not be written over
+        raise ProgressError(str(error)) from error
     except (ValueError, KeyError, TypeError, RecursionError):
         pass
     aside = path.with_name(f"progress-{datetime.now():%Y%m%d-%H%M%S-%f}.json")
-    with contextlib.suppress(FileNotFoundError):  # another notebook may have moved it just now
+    try:
         path.replace(aside)
         print(SET_ASIDE[backend.language].format(path=path.name, aside=aside))
+    except FileNotFoundError:  # another notebook has moved it just now
+        pass
+    except OSError as error:
+        raise ProgressError(str(error)) from error
     return {}
 
 
@@ -71,7 +78,7 @@ def is_sound(exercises: Any) -> bool:
 def changing() -> Iterator[dict[str, dict[str, Any]]]:
     """Give the exercises to change, alone, and write them atomically afterwards.
 
-    Raises ProgressError where the folder cannot be written to.
+    Raises ProgressError where the folder cannot be written to, or the file not be read.
     """
     if str(folder()) == os.devnull:
         yield {}
@@ -103,10 +110,9 @@ def record(name: str, solved: bool) -> None:
             entry["solved"] = f"{datetime.now():%Y-%m-%d}"
 
 
-def reset(lesson: str | None = None) -> int:
-    """Forget one lesson's exercises ("04-stream"), or all; return how many were forgotten."""
+def reset(lesson: str | None = None) -> None:
+    """Forget one lesson's exercises ("04-stream"), or all. Raises ProgressError."""
     with changing() as exercises:
-        gone = [name for name in exercises if lesson in (None, name.partition("/")[0])]
-        for name in gone:
-            del exercises[name]
-    return len(gone)
+        for name in list(exercises):
+            if lesson in (None, name.partition("/")[0]):
+                del exercises[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import itertools
 import linecache
 import os
@@ -151,6 +152,37 @@ def stream_exercise(capsys: pytest.CaptureFixture[str]) -> exercises.Exercise:
 
 def said(capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out.strip()
+
+
+@pytest.mark.parametrize(
+    "error", [asyncio.CancelledError, GeneratorExit, SystemExit, BaseException]
+)
+def test_whatever_an_answer_raises_is_shown(error: type[BaseException]) -> None:
+    backend.language = "en"
+
+    def answer(stream: Any) -> None:
+        raise error
+
+    verdict = exercise("04-stream/first-token").judge(answer)
+    assert verdict.outcome == INCORRECT and error.__name__ in verdict.text
+
+
+def test_an_interrupt_stops_a_check() -> None:
+    def answer(stream: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        exercise("04-stream/first-token").judge(answer)
+
+
+def test_pytests_own_failures_are_failures() -> None:
+    backend.language = "en"
+
+    def check_headline(headline: Any) -> None:
+        pytest.fail("on principle")
+
+    verdict = exercise("10-providers/title-test").judge(check_headline)
+    assert verdict.outcome == INCORRECT and "on principle" in verdict.text
 
 
 def test_a_learners_exception_is_shown_with_their_own_line(
@@ -370,6 +402,36 @@ def test_progress_counts_attempts_keeps_success_and_starts_over(
     assert progress.read() == {}
     with pytest.raises(SystemExit):
         exercises.main("progress", ["--reset", "99"])
+
+
+@pytest.mark.parametrize("failing", ["read_text", "replace"])
+def test_what_cannot_be_read_is_not_written_over(
+    failing: str,
+    own_progress: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Neither a file that the system will not open, nor a damaged one that cannot be moved."""
+    backend.language = "en"
+    own_progress.mkdir()
+    file = own_progress / "progress.json"
+    content = '{"version": 1, "exercises": {}}' if failing == "read_text" else "{"
+    file.write_text(content, encoding="utf-8")
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise PermissionError("the file is in use")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, failing, refused)
+        exercise("04-stream/first-token").check(lambda stream: 7)
+        assert "could not be saved: the file is in use" in said(capsys)
+        helpers.show_progress()
+        assert "could not be read: the file is in use" in capsys.readouterr().out
+        monkeypatch.setattr(exercises, "_states", {})
+        exercise("04-stream/first-token").solution()  # as one who has not tried yet
+        assert exercises.TEXTS["en"]["try_first"] in said(capsys)
+        assert exercises.main("progress", ["--reset"]) == 1
+    assert file.read_text(encoding="utf-8") == content
 
 
 def test_two_notebooks_at_once_lose_nothing(own_progress: Path) -> None:

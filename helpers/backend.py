@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import ipaddress
 import json
 import os
@@ -28,6 +29,9 @@ PLACEHOLDER = "put-your-key-here"  # as it stands in .env.example
 OPENAI_DEFAULT_MODEL = "gpt-6-luna"
 DEFAULT_PACE = 40.0  # tokens per second: as fast as one can watch
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# What stands for a key where none is needed, for the client refuses to start without one.
+BUILTIN_KEY, NO_KEY = "built-in-model-needs-no-key", "no-key-needed"
+SHORTEST_KEY = 8  # characters; "ollama" and the like, as some servers want, are no secrets
 
 READ = (
     "OPENAI_API_KEY",
@@ -41,12 +45,13 @@ READ = (
 # Older names of the two tracing variables, still honoured by langsmith.
 TRACING = ("LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING_V2", "LANGSMITH_TRACING", "LANGCHAIN_TRACING")
 TRACING_KEYS = ("LANGSMITH_API_KEY", "LANGCHAIN_API_KEY")
+KNOWN = tuple(dict.fromkeys((*READ, *TRACING, *TRACING_KEYS)))
 
 TEXTS = {
     "en": {
         "builtin": "Chat model: the built-in one, offline, because {why}.",
         "openai": "Chat model: {model} at OpenAI, because there is an OPENAI_API_KEY {where}.",
-        "compatible": "Chat model: {model} at {host}, because there is an OPENAI_BASE_URL {where}.",
+        "compatible": "Chat model: {model} at {host}, because there is an {name} {where}.",
         "none": "there is no OPENAI_API_KEY",
         "empty": "OPENAI_API_KEY {where} is empty",
         "placeholder": "OPENAI_API_KEY {where} is still the placeholder of .env.example",
@@ -56,10 +61,11 @@ TEXTS = {
         "tracing": "(Tracing was asked for, but there is no LANGSMITH_API_KEY: it stays off.)",
         "encoding": "{path} is not UTF-8 text. Save it again as UTF-8 "
         "(in Windows Notepad: Save as, encoding UTF-8).",
-        "url": "OPENAI_BASE_URL {where} is not an address such as http://127.0.0.1:11434/v1. "
+        "url": "{name} {where} is not an address such as http://127.0.0.1:11434/v1. "
         "Mend it, or take it out to use the built-in model.",
-        "unreachable": "The server at {host} (OPENAI_BASE_URL {where}) does not answer: {error}. "
-        "Start it, or take OPENAI_BASE_URL out to use the built-in model.",
+        "unreachable": "The server at {host} ({name} {where}) does not answer: {error}. "
+        "Start it, or take {name} out to use the built-in model.",
+        "refused": "The server at {host} does not take your key: {error}. Check OPENAI_API_KEY.",
         "models": "The server at {host} does not list its models: {error}. "
         "Name one: OPENAI_MODEL=… in .env.",
         "asked": "this lesson asks for it",
@@ -71,7 +77,7 @@ TEXTS = {
     "zh": {
         "builtin": "聊天模型：内置模型（离线），因为{why}。",
         "openai": "聊天模型：OpenAI 的 {model}，因为{where}有 OPENAI_API_KEY。",
-        "compatible": "聊天模型：{host} 上的 {model}，因为{where}有 OPENAI_BASE_URL。",
+        "compatible": "聊天模型：{host} 上的 {model}，因为{where}有 {name}。",
         "none": "没有找到 OPENAI_API_KEY",
         "empty": "{where}的 OPENAI_API_KEY 是空的",
         "placeholder": "{where}的 OPENAI_API_KEY 还是 .env.example 里的占位文字",
@@ -80,10 +86,11 @@ TEXTS = {
         "spaces": "（{where}的密钥前后有空格或引号，已经去掉。）",
         "tracing": "（你要求开启追踪，但没有 LANGSMITH_API_KEY，所以追踪保持关闭。）",
         "encoding": "{path} 不是 UTF-8 文本。请另存为 UTF-8 编码（Windows 记事本：另存为，编码选 UTF-8）。",
-        "url": "{where}的 OPENAI_BASE_URL 不是形如 http://127.0.0.1:11434/v1 的地址。"
+        "url": "{where}的 {name} 不是形如 http://127.0.0.1:11434/v1 的地址。"
         "请改正，或删掉它以使用内置模型。",
-        "unreachable": "{host} 上的服务器（{where}的 OPENAI_BASE_URL）没有应答：{error}。"
-        "请先启动它，或删掉 OPENAI_BASE_URL 以使用内置模型。",
+        "unreachable": "{host} 上的服务器（{where}的 {name}）没有应答：{error}。"
+        "请先启动它，或删掉 {name} 以使用内置模型。",
+        "refused": "{host} 上的服务器不接受你的密钥：{error}。请检查 OPENAI_API_KEY。",
         "models": "{host} 上的服务器没有给出模型列表：{error}。请在 .env 里写明 OPENAI_MODEL=…。",
         "asked": "本课需要它",
         "other": "只有内置模型能按要求出错，而这个笔记本用的不是它。"
@@ -95,7 +102,7 @@ TEXTS = {
         "openai": "Modèle de conversation\u00a0: {model} chez OpenAI, "
         "car il y a une OPENAI_API_KEY {where}.",
         "compatible": "Modèle de conversation\u00a0: {model} sur {host}, "
-        "car il y a une OPENAI_BASE_URL {where}.",
+        "car il y a une {name} {where}.",
         "none": "il n'y a pas d'OPENAI_API_KEY",
         "empty": "OPENAI_API_KEY, {where}, est vide",
         "placeholder": "OPENAI_API_KEY, {where}, contient encore le texte d'exemple de .env.example",
@@ -106,10 +113,11 @@ TEXTS = {
         "il reste désactivé.)",
         "encoding": "{path} n'est pas un texte UTF-8. Enregistrez-le de nouveau en UTF-8 "
         "(Bloc-notes de Windows\u00a0: Enregistrer sous, encodage UTF-8).",
-        "url": "OPENAI_BASE_URL {where} n'est pas une adresse de la forme http://127.0.0.1:11434/v1. "
+        "url": "{name} {where} n'est pas une adresse de la forme http://127.0.0.1:11434/v1. "
         "Corrigez-la, ou retirez-la pour utiliser le modèle intégré.",
-        "unreachable": "Le serveur {host} (OPENAI_BASE_URL {where}) ne répond pas\u00a0: {error}. "
-        "Démarrez-le, ou retirez OPENAI_BASE_URL pour utiliser le modèle intégré.",
+        "unreachable": "Le serveur {host} ({name} {where}) ne répond pas\u00a0: {error}. "
+        "Démarrez-le, ou retirez {name} pour utiliser le modèle intégré.",
+        "refused": "Le serveur {host} n'accepte pas votre clé\u00a0: {error}. Vérifiez OPENAI_API_KEY.",
         "models": "Le serveur {host} ne donne pas la liste de ses modèles\u00a0: {error}. "
         "Nommez-en un\u00a0: OPENAI_MODEL=… dans .env.",
         "asked": "cette leçon le demande",
@@ -122,6 +130,7 @@ TEXTS = {
 
 language = "en"  # of the notebook, as its first cell said it
 model = ""  # the name that the last start() returned
+asked: tuple[str | Path | None, bool] = (None, False)  # its `env_file` and `builtin`
 _server: Server | None = None  # the built-in model, once it runs
 # What start() put into the environment, and what stood there before: (ours, the learner's).
 _changed: dict[str, tuple[str | None, str | None]] = {}
@@ -144,26 +153,22 @@ class Settings:
     def __init__(self, environment: Mapping[str, str], env_file: Path, texts: Mapping[str, str]):
         try:
             # utf-8-sig: Windows Notepad starts a UTF-8 file with a byte-order mark.
-            stored = dotenv_values(env_file, encoding="utf-8-sig", interpolate=False)
+            self.stored = dotenv_values(env_file, encoding="utf-8-sig", interpolate=False)
         except UnicodeDecodeError:
             raise BackendError(texts["encoding"].format(path=env_file)) from None
         self._found: dict[str, tuple[str, str]] = {}
-        for name in (*READ, *TRACING, *TRACING_KEYS):
+        for name in KNOWN:
             value = environment.get(name)
             ours, learners = _changed.get(name, (None, None))
             if value == ours:
                 value = learners
             if value is not None:
                 self._found[name] = (value, texts["environment"])
-            elif name in stored:
-                self._found[name] = (stored[name] or "", texts[".env"])
+            elif name in self.stored:
+                self._found[name] = (self.stored[name] or "", texts[".env"])
 
     def __contains__(self, name: str) -> bool:
         return name in self._found
-
-    def names(self) -> list[str]:
-        """Return the names of the variables that hold anything."""
-        return [name for name in self._found if self.value(name)]
 
     def raw(self, name: str) -> str:
         return self._found.get(name, ("", ""))[0]
@@ -197,7 +202,7 @@ def start(
     `env_file` that does not exist, and BackendError, with what to do, for a `.env`
     that cannot be read, a base URL that is none, and a server that does not answer.
     """
-    global language, model
+    global language, model, asked
     if lang is not None and lang not in LANGUAGES:
         raise ValueError(f"start() knows the languages {', '.join(LANGUAGES)}, not {lang!r}")
     language = lang or system_language()
@@ -205,6 +210,8 @@ def start(
     if env_file is not None and not Path(env_file).is_file():
         raise FileNotFoundError(f"There is no file {env_file}")
     settings = Settings(os.environ, Path(env_file or default_env_file()), texts)
+    asked = env_file, builtin
+    _give_back("OPENAI_PROXY")
     key = settings.value("OPENAI_API_KEY")
     if builtin or key == PLACEHOLDER:
         key = ""
@@ -257,7 +264,7 @@ def _use_builtin(settings: Settings, texts: Mapping[str, str], asked: bool) -> t
     if _server.calls is not None:
         _server.calls.end()
     _put(
-        OPENAI_API_KEY="built-in-model-needs-no-key",
+        OPENAI_API_KEY=BUILTIN_KEY,
         OPENAI_BASE_URL=_server.url,
         OPENAI_API_BASE=None,
     )
@@ -285,12 +292,11 @@ def _use_compatible(
         host = f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
     except ValueError:
         parts, host = urlsplit(""), ""
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise BackendError(texts["url"].format(where=where))
+    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", url):
+        raise BackendError(texts["url"].format(name=base, where=where))
     if _is_near(parts.hostname):
         _keep_off_proxies(parts.hostname)
-    # Local servers want no key, but the client refuses to start without one.
-    _put(OPENAI_API_KEY=key or "no-key-needed", OPENAI_BASE_URL=url, OPENAI_API_BASE=None)
+    _put(OPENAI_API_KEY=key or NO_KEY, OPENAI_BASE_URL=url, OPENAI_API_BASE=None)
     model = settings.value("OPENAI_MODEL")
     if not model:
         request = urllib.request.Request(
@@ -300,15 +306,17 @@ def _use_compatible(
             with urllib.request.urlopen(request, timeout=10) as answer:
                 model = json.load(answer)["data"][0]["id"]
         except urllib.error.HTTPError as error:
-            raise BackendError(texts["models"].format(host=host, error=error)) from None
-        except OSError as error:  # URLError and time-outs among them
-            reason = getattr(error, "reason", error)
-            message = texts["unreachable"].format(host=host, where=where, error=reason)
+            text = texts["refused" if error.code in (401, 403) else "models"]
+            raise BackendError(text.format(host=host, error=error)) from None
+        # URLError and time-outs among the first; the second is what does not speak HTTP.
+        except (OSError, http.client.HTTPException) as error:
+            reason = getattr(error, "reason", None) or str(error) or type(error).__name__
+            message = texts["unreachable"].format(name=base, host=host, where=where, error=reason)
             raise BackendError(message) from None
         except (ValueError, LookupError, TypeError) as error:
             name = type(error).__name__
             raise BackendError(texts["models"].format(host=host, error=name)) from None
-    return model, texts["compatible"].format(model=model, host=host, where=where)
+    return model, texts["compatible"].format(model=model, host=host, name=base, where=where)
 
 
 def _put(**variables: str | None) -> None:
@@ -322,6 +330,13 @@ def _put(**variables: str | None) -> None:
             os.environ.pop(name, None)
         else:
             os.environ[name] = value
+
+
+def _give_back(name: str) -> None:
+    """Let an environment variable be again what it was before start() changed it."""
+    ours, learners = _changed.get(name, (None, None))
+    if os.environ.get(name) == ours and ours != learners:
+        _put(**{name: learners})
 
 
 def _is_near(host: str) -> bool:
@@ -355,19 +370,21 @@ def _settle_tracing(settings: Settings) -> bool:
 
 
 def known_keys() -> set[str]:
-    """Return the learner's keys, from the environment and from `.env`."""
+    """Return the learner's keys, from the environment, from `.env` and from what start() read."""
+    names = ("OPENAI_API_KEY", *TRACING_KEYS)
+    found = {_changed[name][0] or "" for name in names if name in _changed}
     with contextlib.suppress(BackendError):
         settings = Settings(os.environ, default_env_file(), TEXTS["en"])
-        found = {settings.value(name) for name in ("OPENAI_API_KEY", *TRACING_KEYS)}
-        return found - {"", PLACEHOLDER}
-    return set()
+        found |= {settings.value(name) for name in names}
+    return {key for key in found if len(key) >= SHORTEST_KEY} - {PLACEHOLDER, BUILTIN_KEY, NO_KEY}
 
 
 def without_keys(text: str) -> str:
     """Return `text` without the learner's keys, nor what looks like one: services quote parts of them."""
     for key in known_keys():
         text = text.replace(key, "***")
-    return re.sub(r"\bsk-[\w*.-]{8,}", "sk-***", text)
+    # Long and with a digit, or with a part left out by the service; other things begin so too.
+    return re.sub(r"\bsk-(?:(?=[\w.-]*\d)[\w.-]{20,}|[\w.-]*\*[\w*.-]*)", "sk-***", text)
 
 
 def without_real_model() -> dict[str, str]:
@@ -376,7 +393,7 @@ def without_real_model() -> dict[str, str]:
     For building and testing, so that neither meets the key, the server or the tracing account of
     whoever runs it. The folder of trained networks is named, so that pages say nothing of it.
     """
-    away = {*READ, *TRACING, *TRACING_KEYS} - {"COURSE_PACE"}
+    away = {*KNOWN} - {"COURSE_PACE"}
     kept = {name: value for name, value in os.environ.items() if name not in away}
     trained = os.environ.get("COURSE_TRAINED") or str(ENV_FILE.with_name(".trained"))
     chosen = {"COURSE_PROGRESS": os.devnull, "COURSE_TRAINED": trained}

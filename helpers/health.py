@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.metadata
 import io
 import platform
@@ -15,7 +16,7 @@ from packaging.requirements import Requirement
 
 from helpers import backend
 from helpers.environment import ROOT
-from helpers.language import system_language
+from helpers.language import LANGUAGES, system_language
 
 TEXTS = {
     "en": {
@@ -59,8 +60,8 @@ TEXTS = {
 def doctor() -> bool:
     """Print one line for each thing looked at, `ok` or `!!`; return whether all is well.
 
-    The language is that of the notebook (of the last `start()`). One short question goes to the
-    chat model.
+    The language and the chat model are those of the notebook (of the last `start()`). One short
+    question goes to the chat model.
     """
     texts = TEXTS[backend.language]
     well = True
@@ -79,14 +80,12 @@ def doctor() -> bool:
     else:
         say(True, texts["packages"].format(count=count))
     try:
-        names = ", ".join(
-            backend.Settings(
-                {}, backend.default_env_file(), backend.TEXTS[backend.language]
-            ).names()
-        )
+        file = backend.default_env_file()
+        stored = backend.Settings({}, file, backend.TEXTS[backend.language]).stored
+        names = ", ".join(name for name in backend.KNOWN if stored.get(name))
         say(True, texts["env"].format(names=names) if names else texts["no_env"])
         with redirect_stdout(io.StringIO()) as line:
-            model = backend.start(backend.language)
+            model = backend.start(backend.language, *backend.asked)
         say(True, line.getvalue().strip())
     except backend.BackendError as error:
         say(False, str(error))
@@ -125,5 +124,7 @@ def compare_packages(requirements: Path) -> tuple[int, list[str]]:
 
 def main(command: str, arguments: list[str]) -> int:
     """Run `python -m helpers doctor`; return the exit code."""
-    backend.language = system_language()
+    parser = argparse.ArgumentParser(prog=f"python -m helpers {command}")
+    parser.add_argument("--lang", choices=LANGUAGES, default=system_language())
+    backend.language = parser.parse_args(arguments).lang
     return 0 if doctor() else 1

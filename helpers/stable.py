@@ -107,8 +107,22 @@ def before_save(model: dict[str, Any], **_: Any) -> None:
         stabilize(notebook)
         for cell in notebook.cells:
             if cell.cell_type == "code":
-                cell.outputs = nbformat.from_dict(_without_keys(cell.outputs))
+                cell.outputs = [nbformat.from_dict(_harmless(output)) for output in cell.outputs]
         model["content"] = notebook
+
+
+# Where what a learner's code says stands in an output; the rest of it is nbformat's.
+SAID = ("text", "ename", "evalue", "traceback", "data", "metadata")
+BINARY = re.compile(r"(image|audio|video)/(?!svg)|application/(pdf|octet-stream)")
+
+
+def _harmless(output: Any) -> dict[str, Any]:
+    """Return an output without the learner's keys, its pictures and the like untouched."""
+    cleaned = {name: _without_keys(value) for name, value in output.items() if name in SAID}
+    for kind, value in output.get("data", {}).items():
+        if BINARY.match(kind):
+            cleaned["data"][kind] = value
+    return {**output, **cleaned}
 
 
 def _without_keys(part: Any) -> Any:

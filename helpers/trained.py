@@ -95,18 +95,26 @@ def shop() -> Path | None:
 def saving(name: str = "shop") -> Iterator[Path]:
     """Give an empty folder to save a network into, which then becomes `folder() / name` as a whole.
 
-    Whoever looks meanwhile finds the old one. Where the same files are there already, they stay.
+    Until then there is the old one, and again where the change fails. Where the same files are
+    there already, they stay.
     """
     target = folder() / name
     new, old = (target.with_name(f".{name}.{os.getpid()}.{end}") for end in ("new", "old"))
+    shutil.rmtree(new, ignore_errors=True)  # left behind by one who was killed
     new.mkdir(parents=True)
     try:
         yield new
         with lock(target.with_name(f".{name}.lock")):
             if not same_files(new, target):
                 if target.exists():
+                    shutil.rmtree(old, ignore_errors=True)
                     target.replace(old)
-                new.replace(target)
+                try:
+                    new.replace(target)
+                except OSError:
+                    if old.exists():
+                        old.replace(target)
+                    raise
     finally:
         for gone in (new, old):
             shutil.rmtree(gone, ignore_errors=True)

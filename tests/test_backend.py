@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers import backend
+from helpers import backend, health
 from helpers.backend import BackendError, start
 from helpers.language import LANGUAGES
 
@@ -157,7 +158,9 @@ def test_a_base_url_means_that_server_and_its_first_model(
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-@pytest.mark.parametrize("url", ["127.0.0.1:11434", "ftp://x/v1", "http://[", "http://x:port"])
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:11434", "ftp://x/v1", "http://[", "http://x:port", "http://x y"]
+)
 def test_a_base_url_that_is_none_is_refused(env_file: Path, lang: str, url: str) -> None:
     env_file.write_text(f"OPENAI_BASE_URL={url}\nOPENAI_API_KEY={CANARY}\n", "utf-8")
     with pytest.raises(BackendError, match=r"http://127\.0\.0\.1:11434/v1") as error:
@@ -177,12 +180,74 @@ def test_a_server_that_does_not_answer(env_file: Path, lang: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "models_server", [(401, b"{}"), (200, b"no json"), (200, b'{"data": []}')], indirect=True
+    "models_server", [(404, b"{}"), (200, b"no json"), (200, b'{"data": []}')], indirect=True
 )
 def test_a_server_that_lists_no_models(env_file: Path, models_server: str) -> None:
     env_file.write_text(f"OPENAI_BASE_URL={models_server}\n", "utf-8")
     with pytest.raises(BackendError, match="OPENAI_MODEL="):
         start("en")
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("models_server", [(401, b"{}"), (403, b"{}")], indirect=True)
+def test_a_server_that_refuses_the_key(env_file: Path, models_server: str, lang: str) -> None:
+    env_file.write_text(f"OPENAI_BASE_URL={models_server}\nOPENAI_API_KEY={CANARY}\n", "utf-8")
+    with pytest.raises(BackendError, match=r"40[13].*OPENAI_API_KEY") as error:
+        start(lang)
+    assert CANARY not in str(error.value) and "OPENAI_MODEL" not in str(error.value)
+
+
+def test_what_does_not_speak_http_is_no_server(env_file: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def talk() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"SSH-2.0-none\r\n")
+
+        threading.Thread(target=talk, daemon=True).start()
+        port = listening.getsockname()[1]
+        # By the older name, which is the one to be named then.
+        env_file.write_text(f"OPENAI_API_BASE=http://127.0.0.1:{port}/v1\n", "utf-8")
+        with pytest.raises(
+            BackendError, match=rf"{port} \(OPENAI_API_BASE in .env\).*SSH"
+        ) as error:
+            start("en")
+    assert "OPENAI_BASE_URL" not in str(error.value)
+
+
+def test_a_proxy_of_the_learner_comes_back_for_a_service_outside(env_file: Path) -> None:
+    os.environ["OPENAI_PROXY"] = "http://127.0.0.1:9"
+    start("en")
+    assert "OPENAI_PROXY" not in os.environ
+    env_file.write_text(f"OPENAI_API_KEY={CANARY}\n", "utf-8")
+    start("en")
+    assert os.environ["OPENAI_PROXY"] == "http://127.0.0.1:9"
+    start("en", builtin=True)
+    assert "OPENAI_PROXY" not in os.environ
+
+
+def test_the_doctor_stays_with_the_model_that_the_notebook_asked_for(
+    env_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    env_file.write_text(f"OPENAI_API_KEY={CANARY}\n", "utf-8")
+    start("en", builtin=True)
+    health.doctor()
+    said = capsys.readouterr().out
+    assert said.count("because this lesson asks for it") == 2 and ".env: OPENAI_API_KEY set" in said
+    assert backend.model == "built-in" and CANARY not in said
+    start("en", builtin=False, env_file=None)
+    assert "at OpenAI" in capsys.readouterr().out
+
+
+def test_the_doctor_says_of_the_file_what_is_in_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    os.environ["OPENAI_API_BASE"] = "http://127.0.0.1:9/v1"
+    start("en", builtin=True)
+    health.doctor()
+    assert ".env: none, and none is needed" in capsys.readouterr().out
 
 
 def test_a_file_that_is_not_utf_8_is_refused_without_showing_it(env_file: Path) -> None:
@@ -305,8 +370,23 @@ def test_the_built_in_model_answers_with_a_proxy_set() -> None:
 
 def test_keys_are_taken_out_of_other_peoples_errors() -> None:
     os.environ["OPENAI_API_KEY"] = "my-own-key"
-    said = backend.without_keys("Incorrect API key my-own-key, sk-proj-ab*****cd, sk-123456789")
-    assert said == "Incorrect API key ***, sk-***, sk-***"
+    said = "Incorrect API key my-own-key, sk-proj-ab*****cd, sk-1234567890abcdefghij"
+    assert backend.without_keys(said) == "Incorrect API key ***, sk-***, sk-***"
+
+
+def test_a_key_of_another_file_is_known_too(tmp_path: Path) -> None:
+    other = tmp_path / "other.env"
+    other.write_text("OPENAI_API_KEY=my-other-key\n", encoding="utf-8")
+    start("en", env_file=other)
+    assert backend.without_keys("no my-other-key") == "no ***"
+    start("en")
+    assert backend.known_keys() == set(), "what stands for a key is none"
+
+
+@pytest.mark.parametrize("said", ["class='sk-toggleable__label-arrow'", "#sk-container-id-1"])
+def test_what_only_looks_like_a_key_stays(said: str) -> None:
+    os.environ["OPENAI_API_KEY"] = "x"  # as for a server that takes any
+    assert backend.without_keys(said) == said
 
 
 def test_the_environment_for_building_leads_to_the_built_in_model_only() -> None:

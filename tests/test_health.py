@@ -23,6 +23,13 @@ def test_all_is_well_also_the_second_time(lang: str, capsys: pytest.CaptureFixtu
     assert all(line.startswith("ok ") for line in lines[1:])
 
 
+def test_the_command_says_how_it_is_used(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["--help"], ["--no-such-option"]):
+        with pytest.raises(SystemExit):
+            health.main("doctor", arguments)
+    assert "answered" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_a_server_that_is_not_there_is_named_and_the_key_is_not(
     lang: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

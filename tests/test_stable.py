@@ -108,16 +108,35 @@ def test_a_key_that_a_learner_printed_does_not_reach_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = "canary-7c1f4be0"
+    another = "sk-proj-another-one-of-2026"
     env_file = tmp_path / ".env"
     env_file.write_text(f"OPENAI_API_KEY={key}\n", encoding="utf-8")
     monkeypatch.setenv(ENV_FILE_VARIABLE, str(env_file))
-    printed = new_output("stream", name="stdout", text=f"{key} and sk-proj-another-one")
+    printed = new_output("stream", name="stdout", text=f"{key} and {another}")
     shown = new_output("execute_result", data={"text/plain": f"'{key}'"})
     raised = new_output("error", ename="E", evalue=key, traceback=["line", f"E: {key}"])
     model: dict[str, Any] = {"type": "notebook", "content": notebook(printed, shown, raised)}
     stable.before_save(model)
     written = stable.dumps(model["content"])
     assert key not in written and "another-one" not in written and written.count("***") == 5
+
+
+def test_a_key_that_is_a_common_word_damages_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env_file = tmp_path / ".env"
+    env_file.write_text("OPENAI_API_KEY=display_data\n", encoding="utf-8")
+    monkeypatch.setenv(ENV_FILE_VARIABLE, str(env_file))
+    data = {"image/png": "aaaadisplay_data", "text/plain": "display_data"}
+    model: dict[str, Any] = {
+        "type": "notebook",
+        "content": notebook(new_output("display_data", data=data)),
+    }
+    stable.before_save(model)
+    (output,) = model["content"].cells[0].outputs
+    assert output.output_type == "display_data"
+    assert output.data == {**data, "text/plain": "***"}
+    nbformat.validate(model["content"])
 
 
 def test_differences_see_words_always_and_digits_unless_the_cell_varies() -> None:

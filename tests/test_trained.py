@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -94,6 +95,26 @@ def test_a_network_is_saved_as_a_whole_or_not_at_all(own_folder: Path) -> None:
     assert (own_folder / "net").stat().st_ino == before, "the same files stay"
     save("net", "two")
     assert (own_folder / "net" / "weights").read_text("utf-8") == "two"
+    assert sorted(path.name for path in own_folder.iterdir()) == [".net.lock", "net"]
+
+
+def test_where_the_change_fails_the_old_network_is_there_again(
+    own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save("net", "one")
+    (own_folder / f".net.{os.getpid()}.new").mkdir()  # of a process that was killed
+    replace = Path.replace
+
+    def refused(path: Path, target: Path) -> Path:
+        if path.name.endswith(".new"):
+            raise PermissionError("in use")
+        return replace(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", refused)
+        with pytest.raises(PermissionError):
+            save("net", "two")
+    assert (own_folder / "net" / "weights").read_text("utf-8") == "one"
     assert sorted(path.name for path in own_folder.iterdir()) == [".net.lock", "net"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import io
 import re
@@ -12,7 +13,7 @@ from types import FrameType
 
 from helpers import browser, environment
 from helpers.environment import ROOT, CourseError, tell, typed
-from helpers.language import system_language
+from helpers.language import LANGUAGES, system_language
 
 USAGE = {
     "en": "Usage: {command}\n\n{lines}\n\n"
@@ -70,7 +71,7 @@ COMMANDS = {
         {
             "en": "show which exercises are solved (--reset starts over)",
             "zh": "显示哪些练习已经完成（--reset 从头开始）",
-            "fr": "montrer les exercices réussis (--reset recommence)",
+            "fr": "montrer les exercices réussis (--reset repart de zéro)",
         },
     ),
     "snippet": (
@@ -86,7 +87,7 @@ COMMANDS = {
         {
             "en": "serve the built-in model to a whole room (--help says how)",
             "zh": "向整个教室提供内置模型（用法见 --help）",
-            "fr": "servir le modèle intégré à toute une salle (--help dit comment)",
+            "fr": "mettre le modèle intégré à la disposition de toute une salle (--help dit comment)",
         },
     ),
     "build": (
@@ -144,6 +145,15 @@ def run(command: str, argv: Sequence[str], lang: str) -> int:
         from helpers import snippet
 
         return snippet.main(argv)
+    if command == "training":
+        parser = argparse.ArgumentParser(
+            prog=typed(command), description=COMMANDS[command][1][lang]
+        )
+        parser.add_argument("--lang", choices=LANGUAGES)
+        parser.parse_args(argv)
+    if {"-h", "--help"} & set(argv) and not environment.is_current(ROOT):
+        print(usage(lang))  # who asks wants nothing installed; once it is, each command has its own
+        return 0
     if command == "screenshots":
         from helpers import screenshots
 

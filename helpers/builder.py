@@ -17,7 +17,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 from helpers import exercises, stable, trained
 from helpers.backend import without_real_model
-from helpers.environment import ROOT, write_whole
+from helpers.environment import ROOT, typed, write_whole
 from helpers.language import LANGUAGES
 from helpers.source import LINKS, Lesson, SourceError, lesson_paths, read_lesson, restamp
 
@@ -202,7 +202,7 @@ def build(names: list[str], teachers: Path | None = None) -> list[str]:
     notebooks = assemble_all(lessons, solution=teachers is not None)
     if names_missing := trained.missing():
         problems = [
-            f"{lesson.name}: not built, it needs {', '.join(names_missing)}: python -m helpers training"
+            f"{lesson.name}: not built, it needs {', '.join(names_missing)}: {typed('training')}"
             for lesson in chosen
             if lesson.training
         ]
@@ -283,13 +283,15 @@ def translated(lesson: str, cell: str, lang: str) -> str:
     found = [c for c in read_lesson(path).cells if c.id == cell]
     if not found:
         raise SourceError(f"{path.stem} has no cell {cell!r}.")
+    if not found[0].translated:
+        raise SourceError(f"{path.stem}, cell {cell!r}: there is nothing to translate.")
     write_whole(path, restamp(path.read_text(encoding="utf-8"), found[0], lang))
     return f"{path.stem}, cell {cell!r}, {lang}: stamped {found[0].stamp()}"
 
 
 def main(command: str, arguments: list[str]) -> int:
     """Run `build`, `status` or `translated` with its arguments; return the exit code."""
-    parser = argparse.ArgumentParser(prog=f"python -m helpers {command}")
+    parser = argparse.ArgumentParser(prog=typed(command))
     if command == "build":
         parser.add_argument(
             "lessons", nargs="*", metavar="LESSON", help="for example 04 or 04-stream"
@@ -304,6 +306,8 @@ def main(command: str, arguments: list[str]) -> int:
             parser.add_argument(name, metavar=name.upper())
     options = parser.parse_args(arguments)
     try:
+        if not lesson_paths([]):  # or the texts of the exercises would be made of nothing
+            raise SourceError("There is no lesson in notebooks/source: this copy has no sources.")
         if command == "status":
             print(status())
             return 0

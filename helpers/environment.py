@@ -70,12 +70,12 @@ NO_NETWORK = {
     "http://proxy.example.org:3128.\nTout ce que pip a dit : {log}",
 }
 DISK_FULL = {
-    "en": "The disk is full, so the environment is not complete (it takes about 450 MB, and 1.8 GB "
+    "en": "The disk is full, so the environment is not complete (it takes about 550 MB, and 1.9 GB "
     "with what training needs).\n"
     "Free about 1 GB (3 GB for training) and go on with the same command:\n\n    {command}",
-    "zh": "磁盘已满，环境没有装完（大约需要 450 MB；加上训练所需的软件包，大约 1.8 GB）。\n"
+    "zh": "磁盘已满，环境没有装完（大约需要 550 MB；加上训练所需的软件包，大约 1.9 GB）。\n"
     "请腾出大约 1 GB 空间（训练需要 3 GB），然后用同一条命令继续：\n\n    {command}",
-    "fr": "Le disque est plein : l'environnement est incomplet (il occupe environ 450 Mo, et 1,8 Go "
+    "fr": "Le disque est plein : l'environnement est incomplet (il occupe environ 550 Mo, et 1,9 Go "
     "avec ce que demande l'entraînement).\n"
     "Libérez environ 1 Go (3 Go pour l'entraînement) et reprenez avec la même commande :\n\n"
     "    {command}",
@@ -112,9 +112,9 @@ WAITING = {
     "fr": "Une autre fenêtre installe ce cours ; attente de la fin.",
 }
 CREATING = {
-    "en": "Step 1 of 2: creating the environment {venv} (once, about 450 MB)",
-    "zh": "第 1 步，共 2 步：创建环境 {venv}（只需一次，约 450 MB）",
-    "fr": "Étape 1 sur 2 : création de l'environnement {venv} (une seule fois, environ 450 Mo)",
+    "en": "Step 1 of 2: creating the environment {venv} (once, about 550 MB)",
+    "zh": "第 1 步，共 2 步：创建环境 {venv}（只需一次，约 550 MB）",
+    "fr": "Étape 1 sur 2 : création de l'environnement {venv} (une seule fois, environ 550 Mo)",
 }
 KEEPING = {
     "en": "Step 1 of 2: the environment is there",
@@ -184,6 +184,8 @@ def tell(texts: dict[str, str], lang: str, **fields: object) -> str:
 def typed(*arguments: str) -> str:
     """Return what a person types to run this command line with `arguments`."""
     name = "py" if os.name == "nt" and shutil.which("py") else Path(sys.executable).name
+    if name == "python" and is_inside(ROOT / ".venv"):  # known as such in there only
+        name = "python3"
     return subprocess.list2cmdline([name, "-m", "helpers", *arguments])
 
 

@@ -454,12 +454,20 @@ def main(command: str, arguments: list[str]) -> int:
     """Run `python -m helpers progress [--reset [LESSON]]`; return the exit code."""
     import argparse
 
-    from helpers.language import system_language
+    from helpers.environment import typed
+    from helpers.language import LANGUAGES, system_language
 
-    backend.language = system_language()
-    parser = argparse.ArgumentParser(prog=f"python -m helpers {command}")
-    parser.add_argument("--reset", nargs="?", const="", metavar="LESSON", help="start over")
+    parser = argparse.ArgumentParser(prog=typed(command))
+    parser.add_argument(
+        "--reset",
+        nargs="?",
+        const="",
+        metavar="LESSON",
+        help="forget what was solved, of one lesson or of all; no notebook changes",
+    )
+    parser.add_argument("--lang", choices=LANGUAGES, default=system_language())
     options = parser.parse_args(arguments)
+    backend.language = options.lang
     if options.reset is not None:
         lessons = sorted({name.partition("/")[0] for name in all_texts()})
         chosen = [name for name in lessons if options.reset in (name, name[:2], name[3:])]

@@ -15,7 +15,7 @@ from time import perf_counter
 from packaging.requirements import Requirement
 
 from helpers import backend
-from helpers.environment import ROOT
+from helpers.environment import ROOT, typed
 from helpers.language import LANGUAGES, system_language
 
 TEXTS = {
@@ -23,7 +23,7 @@ TEXTS = {
         "python": "Python {version}",
         "old": "Python {version} is too old: install 3.10 or newer, then run python3 -m helpers lab",
         "packages": "{count} packages, as requirements.txt pins them",
-        "wrong": "{count} packages are not as requirements.txt pins them: {names}. "
+        "wrong": "Packages that are missing or not as requirements.txt pins them ({count}): {names}. "
         "Run: python3 -m helpers lab",
         "env": ".env: {names} set",
         "no_env": ".env: none, and none is needed",
@@ -124,7 +124,7 @@ def compare_packages(requirements: Path) -> tuple[int, list[str]]:
 
 def main(command: str, arguments: list[str]) -> int:
     """Run `python -m helpers doctor`; return the exit code."""
-    parser = argparse.ArgumentParser(prog=f"python -m helpers {command}")
+    parser = argparse.ArgumentParser(prog=typed(command))
     parser.add_argument("--lang", choices=LANGUAGES, default=system_language())
     backend.language = parser.parse_args(arguments).lang
     return 0 if doctor() else 1

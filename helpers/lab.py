@@ -43,11 +43,14 @@ NO_NOTEBOOKS = {
     "    {command}",
 }
 PORT_IN_USE = {
-    "en": "Port {port} is in use: another program answers there, perhaps another JupyterLab.\n"
+    "en": "Port {port} cannot be used: another program answers there, perhaps another JupyterLab, or "
+    "only an administrator may take it (below 1024).\n"
     "Stop that program, or take a free port. Type:\n\n    {command}",
-    "zh": "端口 {port} 已被占用：另一个程序正在使用它，也许是另一个 JupyterLab。\n"
+    "zh": "端口 {port} 不能使用：另一个程序正在使用它，也许是另一个 JupyterLab；"
+    "或者只有管理员才能使用它（1024 以下）。\n"
     "请停止那个程序，或者换一个空闲的端口。请输入：\n\n    {command}",
-    "fr": "Le port {port} est occupé : un autre programme y répond, peut-être un autre JupyterLab.\n"
+    "fr": "Le port {port} est inutilisable : un autre programme y répond, peut-être un autre "
+    "JupyterLab, ou il est réservé à l'administrateur (au-dessous de 1024).\n"
     "Arrêtez ce programme ou prenez un port libre. Tapez :\n\n    {command}",
 }
 DIED = {
@@ -63,7 +66,9 @@ DIED = {
 
 
 def is_free(port: int) -> bool:
-    """Say whether a server can listen on `port` of this computer."""
+    """Say whether a server can listen on `port` of this computer; 0, which stands for any, is none."""
+    if port == 0:
+        return False
     with socket.socket() as server:
         if os.name != "nt":  # on Windows this option means something else
             server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -168,7 +173,7 @@ def serve(
 
 def main(argv: Sequence[str]) -> int:
     """Set up and open the course; `argv` is what stands after `lab`. Raises CourseError."""
-    parser = argparse.ArgumentParser("python -m helpers lab", add_help=False, allow_abbrev=False)
+    parser = argparse.ArgumentParser(typed("lab"), add_help=False, allow_abbrev=False)
     parser.add_argument("--lang", choices=LANGUAGES, default=system_language())
     parser.add_argument("--port", type=int)
     parser.add_argument("--ip", default="127.0.0.1")

@@ -22,7 +22,7 @@ PATIENCE = 5.0  # seconds to wait for another notebook that is writing
 SET_ASIDE = {
     "en": "The progress file {path} could not be read. It was kept as {aside}, and a new one begun.",
     "zh": "进度文件 {path} 无法读取，已另存为 {aside}，并重新开始记录。",
-    "fr": "Le fichier de progression {path} est illisible. Il a été gardé sous {aside}, et un autre commencé.",
+    "fr": "Le fichier de progression {path} est illisible. Il a été conservé sous le nom {aside}, et un nouveau fichier a été commencé.",
 }
 
 

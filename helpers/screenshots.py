@@ -48,7 +48,7 @@ def check_browser(lang: str) -> None:
 
 def main(command: str, argv: list[str]) -> int:
     """Run `python -m helpers screenshots`; return the exit code. Raises CourseError."""
-    argparse.ArgumentParser(prog=f"python -m helpers {command}").parse_args(argv)
+    argparse.ArgumentParser(prog=typed(command)).parse_args(argv)
     lang = system_language()
     try:
         paths = make(IMAGES)

@@ -14,7 +14,7 @@ import sys
 import time
 
 from helpers import backend
-from helpers.environment import CourseError, tell
+from helpers.environment import CourseError, tell, typed
 from helpers.language import LANGUAGES, system_language
 from helpers.server import MAX_CONNECTIONS, Server
 from helpers.server import serve as start_server
@@ -65,7 +65,7 @@ BAD_TOKEN = {
 
 def main(command: str, arguments: list[str]) -> int:
     """Run `python -m helpers serve` until Ctrl-C or SIGTERM; return the exit code."""
-    parser = argparse.ArgumentParser(prog=f"python -m helpers {command}")
+    parser = argparse.ArgumentParser(prog=typed(command))
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0: the whole network")
     parser.add_argument("--port", type=int, default=PORT, help=f"{PORT} unless given")
     parser.add_argument("--token", help=f"what students send as their key; also {TOKEN_VARIABLE}")
@@ -130,8 +130,8 @@ def listen(pace: float, host: str, port: int, token: str | None, lang: str) -> S
 
 def allow_files(connections: int) -> int:
     """Let this process open files for so many connections; return how many it may have."""
-    if sys.platform == "win32":  # knows no such limit
-        return connections
+    if sys.platform == "win32":  # there an event loop takes 512 at most
+        return min(connections, 240)
     import resource
 
     wanted = 2 * connections + 100  # the server takes twice as many, to say that it is full

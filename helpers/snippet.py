@@ -93,7 +93,7 @@ def main(argv: Sequence[str]) -> int:
 
     Raises CourseError for an unknown name and for a file that is there or cannot be written.
     """
-    parser = argparse.ArgumentParser(prog="python -m helpers snippet")
+    parser = argparse.ArgumentParser(prog=typed("snippet"))
     parser.add_argument("name", nargs="?", metavar="NAME", help="without a name: list them all")
     parser.add_argument("file", nargs="?", metavar="FILE", type=Path, help="write it there")
     parser.add_argument("--lang", choices=LANGUAGES, default=system_language())

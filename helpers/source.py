@@ -15,6 +15,7 @@ import yaml
 from jupytext.myst import MystMetadataParsingError
 from markdown_it import MarkdownIt
 
+from helpers.environment import typed
 from helpers.language import LANGUAGES
 
 SOURCE = Path(__file__).parents[1] / "notebooks" / "source"
@@ -200,6 +201,10 @@ def read_lesson(path: Path) -> Lesson:
     return Lesson(name, minutes, cells, problems, training is True)
 
 
+STALE = "is stale: the English has changed since it was translated. Revise it, then run: "
+UNSTAMPED = "is not yet stamped. Once it says what the English says, run: "
+
+
 def check_stamps(cell: Cell, lesson: str) -> list[tuple[str, str]]:
     """Return (language, what) for each translation that was made from another English text."""
     if not cell.translated:
@@ -207,8 +212,8 @@ def check_stamps(cell: Cell, lesson: str) -> list[tuple[str, str]]:
     return [
         (
             lang,
-            "is stale: the English has changed since it was translated. Revise it, then run: "
-            f"python -m helpers translated {lesson} {cell.id} {lang}",
+            (STALE if cell.of.get(lang) else UNSTAMPED)
+            + typed("translated", lesson, cell.id, lang),
         )
         for lang in LANGUAGES[1:]
         if (cell.kind == "code" or lang in cell.text) and cell.of.get(lang) != cell.stamp()

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from helpers import builder, source, stable, trained
-from helpers.environment import write_whole
+from helpers.environment import typed, write_whole
 from tests.test_source import GOOD, write
 
 CODE = """
@@ -88,7 +88,7 @@ def test_a_lesson_that_trains_is_marked_and_left_out_where_that_cannot_be(
     monkeypatch.setattr(trained, "PACKAGES", ("json", "nowhere_to_be_found"))
     assert builder.main("build", []) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line == ("01-birds: not built, it needs nowhere_to_be_found: python -m helpers training")
+    assert line == ("01-birds: not built, it needs nowhere_to_be_found: " + typed("training"))
     assert pages(course) == {}
     nests = nbformat.read(course / "fr" / "02-nests.ipynb", as_version=4)
     assert "01-birds.ipynb" in nests.cells[0].source
@@ -170,8 +170,22 @@ def test_translated_stamps_one_cell(course: Path, capsys: pytest.CaptureFixture[
     assert [problem.split(":")[0] for problem in stale] == ["01-birds, cell 'why', fr"]
     for wrong in (["birds", "nothing", "zh"], ["birds", "why", "en"], ["99", "why", "zh"]):
         assert builder.main("translated", wrong) == 1
+    assert builder.main("translated", ["birds", "clock", "zh"]) == 1
     error = capsys.readouterr().err
+    assert "cell 'clock': there is nothing to translate" in error
     assert "has no cell 'nothing'" in error and "not 'en'" in error and "no lesson '99'" in error
+
+
+@pytest.mark.parametrize("arguments", [[], ["--check"], ["00"], ["--solutions", "x"]])
+def test_a_copy_without_sources_is_left_as_it_is(
+    course: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in (course / "source").glob("*.md"):
+        path.unlink()
+    builder.TEXTS_FILE.write_text('{"01-birds/sing": {}}', encoding="utf-8")
+    assert builder.main("build", arguments) == 1
+    assert "this copy has no sources" in capsys.readouterr().err
+    assert builder.TEXTS_FILE.read_text(encoding="utf-8") == '{"01-birds/sing": {}}'
 
 
 def test_neighbours_are_linked_both_ways(tmp_path: Path) -> None:

@@ -393,6 +393,25 @@ def test_unknown_command_and_usage(
         assert all(texts[lang] in shown for _, texts in command_line.COMMANDS.values())
 
 
+@pytest.mark.parametrize("command", ["training", "doctor", "serve", "build", "test", "screenshots"])
+def test_asking_for_help_installs_nothing(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(*_: object, **__: object) -> Path:
+        raise AssertionError("something would be installed")
+
+    monkeypatch.setattr(environment, "set_up", refused)
+    monkeypatch.setattr(environment, "is_current", lambda root: False)
+    if command == "training":
+        for argv, code in ((["--help"], 0), (["--hlep"], 2)):
+            with pytest.raises(SystemExit) as ended:
+                command_line.main([command, *argv])
+            assert ended.value.code == code
+    else:
+        assert command_line.main([command, "--help"]) == 0
+    assert command in capsys.readouterr().out
+
+
 def test_commands_run_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[list[str]] = []
 

@@ -402,6 +402,9 @@ def test_progress_counts_attempts_keeps_success_and_starts_over(
     assert progress.read() == {}
     with pytest.raises(SystemExit):
         exercises.main("progress", ["--reset", "99"])
+    capsys.readouterr()
+    assert exercises.main("progress", ["--lang", "fr"]) == 0
+    assert " sur " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("failing", ["read_text", "replace"])

@@ -182,6 +182,8 @@ def test_port_in_use(lang: str, taken: int) -> None:
     other = re.search(rf"-m helpers lab --lang {lang} --port (\d+)", said)
     assert other
     assert lab.is_free(int(other[1]))
+    for none in (0, -1, 65536):
+        assert not lab.is_free(none)
 
 
 def test_first_free_port(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:

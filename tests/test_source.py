@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -127,9 +128,9 @@ def test_a_good_source_has_no_problem(tmp_path: Path) -> None:
         (":id: exercise", ":id: next", "next", "en", "the links which the builder adds"),
         ('\n+++ {"lang": "zh", "of": "WHY"}\n\n## 为什么\n', "\n", "why", "zh", "is missing"),
         ('of": "WHY"}\n\n## 为', 'of": "0badbad0"}\n\n## 为', "why", "zh", "is stale"),
-        ('of": "WHY"}\n\n## P', 'of": ""}\n\n## P', "why", "fr", "is stale"),
+        ('of": "WHY"}\n\n## P', 'of": ""}\n\n## P', "why", "fr", "is not yet stamped"),
         ('fr: "CALL"', 'fr: "0badbad0"', "call", "fr", "is stale"),
-        (', fr: "CALL"', "", "call", "fr", "is stale"),
+        (', fr: "CALL"', "", "call", "fr", "is not yet stamped"),
         ('{"lang": "fr", "of": "WHY"}', '{"id": "x", "lang": "fr", "of": "WHY"}', "x", "fr", "orphan"),
         ('{"lang": "fr", "of": "WHY"}', '{"lang": "zh", "of": "WHY"}', "why", "zh", "twice"),
         ('{"lang": "fr", "of": "WHY"}', '{"lang": "de", "of": "WHY"}', "why", "de", "languages are"),
@@ -180,7 +181,16 @@ def test_a_changed_english_text_makes_both_translations_stale(tmp_path: Path) ->
     assert [p.split(":")[0] for p in stale] == [
         f"01-birds, cell 'why', {lang}" for lang in ("zh", "fr")
     ]
-    assert all("python -m helpers translated 01-birds why" in p for p in stale)
+    assert all("is stale" in p and "-m helpers translated 01-birds why" in p for p in stale)
+
+
+def test_a_translation_without_a_stamp_is_not_called_stale(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(re.sub(r', "of": "\w+"', "", text), "utf-8")
+    problems = read_lesson(path).problems
+    prose = [problem for problem in problems if "cell 'call'" not in problem]
+    assert prose and all("is not yet stamped" in problem for problem in prose)
 
 
 def test_a_file_that_is_no_lesson_is_one_problem(tmp_path: Path) -> None:

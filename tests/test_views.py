@@ -21,6 +21,8 @@ def test_watch_passes_every_chunk_on_unchanged(capsys: pytest.CaptureFixture[str
     chunks = [AIMessageChunk(content=text) for text in ("", "A", " parrot", "")]
     assert list(views.watch(iter(chunks))) == chunks
     assert "2 tokens; first after" in capsys.readouterr().out
+    list(views.watch(iter(chunks[:2])))
+    assert "1 token; first after" in capsys.readouterr().out
 
 
 def test_a_timeline_draws_each_call_to_scale(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,6 +42,12 @@ def test_a_timeline_draws_each_call_to_scale(monkeypatch: pytest.MonkeyPatch) ->
             clock.on_llm_end(None, run_id=runs[0])
             clock.on_llm_error(ValueError(), run_id=runs[1])
     assert repr(clock) == "a loop: 2 calls in 2.00 s\nbatch: 2 calls in 1.00 s"
+    alone = views.Timeline()
+    alone.lane("one")
+    run = uuid4()
+    alone.on_chat_model_start({}, [[HumanMessage("one")]], run_id=run)
+    alone.on_llm_end(None, run_id=run)
+    assert repr(alone) == "one: 1 call in 0.00 s"
     svg = clock.svg()
     bars = [
         tuple(map(float, bar))
@@ -61,4 +69,4 @@ def test_an_empty_timeline_and_one_without_a_lane() -> None:
     assert repr(clock) == "" and clock.svg().endswith("</svg>")
     clock.on_chat_model_start({}, [[HumanMessage("x")]], run_id=uuid4())
     clock.on_llm_end(None, run_id=uuid4())  # of a call that began before
-    assert repr(clock).startswith(": 1 calls")
+    assert repr(clock).startswith(": 1 call in")

@@ -115,6 +115,15 @@ def test_a_changed_price_changes_the_bill_at_once() -> None:
     assert given == PRICES
 
 
+def test_prices_of_any_currency_are_shown_as_they_are() -> None:
+    made = TokenBill([message("big", (1, 1))], {"big": (1_250_000, 123456.78)})
+    assert "big 1250000 in, 123456.78 out" in repr(made)
+    price_in, price_out, shown = made._panel().children
+    assert (price_in.value, price_out.value) == ("1250000", "123456.78")
+    price_out.value = "5000000"
+    assert "6.250000" in shown.value and "unknown" not in shown.value
+
+
 def test_a_model_without_a_price_has_a_cost_as_soon_as_both_prices_are_typed_in() -> None:
     made = TokenBill([message("big", (100, 10))], {})
     price_in, price_out, shown = made._panel().children
@@ -126,7 +135,7 @@ def test_a_model_without_a_price_has_a_cost_as_soon_as_both_prices_are_typed_in(
     assert shown.value.count("<td>0.000200</td>") == 2 and "unknown" not in shown.value
     price_out.value = "0,5"  # with a decimal comma
     assert "<td>0.000205</td>" in shown.value
-    for nothing in ("", "-1", "nan", "1e9", "much"):
+    for nothing in ("", "-1", "nan", "1e10", "much"):
         price_out.value = nothing
         assert shown.value.count("unknown") == 2, nothing
 

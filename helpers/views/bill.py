@@ -13,7 +13,8 @@ from helpers import backend
 from helpers.views.drawing import columns, decimal
 
 MILLION = 1_000_000  # tokens, for which prices are given
-HIGHEST = 1_000_000  # price that can be typed in
+HIGHEST = 1_000_000_000  # price that can be typed in
+DIGITS = ".12g"  # of a price, in whatever currency
 EXACT = 1e-12  # difference of two costs that counts as none
 
 TEXTS = {
@@ -179,7 +180,7 @@ class TokenBill:
         texts = TEXTS[backend.language]
         said = [
             texts["price"].format(
-                model=model, input=decimal(price_in, "g"), output=decimal(price_out, "g")
+                model=model, input=decimal(price_in, DIGITS), output=decimal(price_out, DIGITS)
             )
             for model, (price_in, price_out) in self.prices.items()
         ]
@@ -224,7 +225,7 @@ class TokenBill:
 
         def field(model: str, place: int, key: str) -> Any:
             return ipywidgets.Text(
-                value=decimal(self.prices[model][place], "g") if model in self.prices else "",
+                value=decimal(self.prices[model][place], DIGITS) if model in self.prices else "",
                 placeholder=texts["unknown"],
                 description=texts[key].format(model=model),
                 style={"description_width": f"{longest}ch"},

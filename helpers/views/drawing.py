@@ -17,6 +17,11 @@ def decimal(value: float, form: str = ".2f") -> str:
     return f"{value:{form}}".replace(".", "," if backend.language == "fr" else ".")
 
 
+def counted(count: int) -> dict[str, object]:
+    """Return a number, `count`, and what makes the word after it a plural, `s` or `es`."""
+    return {"count": count, "s": "" if count == 1 else "s", "es": "" if count == 1 else "es"}
+
+
 def picture(height: float, title: str, parts: list[str]) -> str:
     """Return an SVG picture, WIDTH pixels wide and `height` high, on white; `title` is read aloud."""
     return "\n".join(

@@ -15,11 +15,12 @@ from langchain_core.messages import BaseMessage
 from langchain_core.tracers.log_stream import RunLog, RunLogPatch
 
 from helpers import backend
+from helpers.views.drawing import counted
 
 TEXTS = {
     "en": {
-        "patches": "{count} patches",
-        "events": "{count} events",
+        "patches": "{count} patch{es}",
+        "events": "{count} event{s}",
         "left_out": "… {count} more steps …",
         "patch_head": "step|op|path|value",
         "event_head": "step|event|name|data",
@@ -81,8 +82,8 @@ TEXTS = {
         "gap": "第 {step} 个补丁和文档对不上。请按顺序传入同一次运行的全部补丁。",
     },
     "fr": {
-        "patches": "{count} correctifs",
-        "events": "{count} événements",
+        "patches": "{count} correctif{s}",
+        "events": "{count} événement{s}",
         "left_out": "… {count} autres …",
         "patch_head": "n°|op|path|value",
         "event_head": "n°|event|name|data",
@@ -233,7 +234,7 @@ class _Patches:
         self.document(self.count)
 
     def title(self) -> str:
-        return _say("patches", count=self.count)
+        return _say("patches", **counted(self.count))
 
     def head(self) -> list[str]:
         return _say("patch_head").split("|")
@@ -298,7 +299,7 @@ class _Events:
         self.count = len(events)
 
     def title(self) -> str:
-        return _say("events", count=self.count)
+        return _say("events", **counted(self.count))
 
     def head(self) -> list[str]:
         return _say("event_head").split("|")

@@ -11,13 +11,13 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
 
 from helpers import backend
-from helpers.views.drawing import WIDTH, bundle, decimal, picture, wrap
+from helpers.views.drawing import WIDTH, bundle, counted, decimal, picture, wrap
 
 TEXTS = {
     "en": {
         "first": "first token",
         "last": "last token",
-        "summary": "{count} tokens; first after {first} s, last after {last} s; {rate:.0f} a second",
+        "summary": "{count} token{s}; first after {first} s, last after {last} s; {rate:.0f} a second",
         "none": "no token came",
     },
     "zh": {
@@ -29,7 +29,7 @@ TEXTS = {
     "fr": {
         "first": "premier token",
         "last": "dernier token",
-        "summary": "{count} tokens\u00a0; le premier après {first} s, le dernier après {last} s\u00a0; "
+        "summary": "{count} token{s}\u00a0; le premier après {first} s, le dernier après {last} s\u00a0; "
         "{rate:.0f} par seconde",
         "none": "aucun token n'est arrivé",
     },
@@ -83,7 +83,7 @@ class _Stream:
         first, last = self.arrivals[0][0], self.arrivals[-1][0]
         rate = (len(self.arrivals) - 1) / (last - first) if last > first else 0.0
         return texts["summary"].format(
-            count=len(self.arrivals), first=decimal(first), last=decimal(last), rate=rate
+            first=decimal(first), last=decimal(last), rate=rate, **counted(len(self.arrivals))
         )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:

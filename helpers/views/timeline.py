@@ -13,12 +13,12 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage
 
 from helpers import backend
-from helpers.views.drawing import WIDTH, bundle, decimal, picture
+from helpers.views.drawing import WIDTH, bundle, counted, decimal, picture
 
 LANE = {
-    "en": "{title}: {count} calls in {seconds} s",
+    "en": "{title}: {count} call{s} in {seconds} s",
     "zh": "{title}：{count} 次调用，共 {seconds} 秒",
-    "fr": "{title}\u00a0: {count} appels en {seconds} s",
+    "fr": "{title}\u00a0: {count} appel{s} en {seconds} s",
 }
 
 
@@ -36,7 +36,7 @@ class _Lane:
 
     def __str__(self) -> str:
         return LANE[backend.language].format(
-            title=self.title, count=len(self.spans), seconds=decimal(self.seconds)
+            title=self.title, seconds=decimal(self.seconds), **counted(len(self.spans))
         )
 
 

@@ -20,18 +20,6 @@ from helpers.source import SOURCE
 from tests import training
 from tests.browser import sharing
 
-# What takes seconds for each test.
-SLOW = (
-    "notebooks/",
-    "tests/browser/",
-    "tests/test_canary.py",
-    "tests/test_environment.py",
-    "tests/test_exercises.py::test_every_exercise",
-    "tests/test_lint.py",
-    "tests/test_load.py",
-    "tests/test_snippets.py",
-)
-
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the tests away from real models, keys and accounts, and make nbmake strict.
@@ -60,11 +48,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests in an order in which no worker is left with a long one while others are done.
-
-    One notebook that trains a network comes first, then what takes long, what needs that network
-    after the rest of it, and then all that is quick. Workers get one test at a time.
-    """
+    """Let one notebook that trains a network come first, and what needs its network last."""
     heads = {path.stem: path.read_text(encoding="utf-8")[:200] for path in SOURCE.glob("*.md")}
     training_lessons = [name for name, head in heads.items() if "\ntraining: true\n" in head]
 
@@ -72,10 +56,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         named = any(name in item.nodeid for name in training_lessons)
         return named or "network" in getattr(item, "fixturenames", ())
 
-    def slow(item: pytest.Item) -> bool:
-        return item.nodeid.startswith(SLOW)
-
-    items.sort(key=lambda item: (not slow(item), trains(item)))
+    items.sort(key=trains)
     first = next((item for item in items if trains(item) and getattr(item, "nbmake", False)), None)
     if first:
         items.remove(first)

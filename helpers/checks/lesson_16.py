@@ -103,7 +103,7 @@ def order_tool(function: Any) -> None:
         wrong_unless(found.name == "find_order", "name", got=found.name)
         asked = found.tool_call_schema.model_json_schema()["properties"]
         wrong_unless(list(asked) == ["number"], "args", got=", ".join(asked))
-        wrong_unless({"type", "anyOf"} & set(asked["number"]), "untyped")
+        wrong_unless(not {"type", "anyOf"}.isdisjoint(asked["number"]), "untyped")
         unknown = told(found, NOWHERE)
         for number, order in ORDERS.items():
             got = told(found, number)

@@ -15,9 +15,7 @@ from langchain_core.messages import BaseMessage, ToolMessage
 from helpers import backend
 
 REDRAW = 0.05  # seconds between two drawings of a reply that is being written
-LATE = (
-    0.5  # seconds in which a text arrives that was typed before Enter was pressed or Send clicked
-)
+LATE = 0.5  # seconds in which a text arrives that was typed before Enter or a click on Send
 
 TEXTS = {
     "en": {

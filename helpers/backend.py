@@ -384,7 +384,7 @@ def without_keys(text: str) -> str:
     for key in known_keys():
         text = text.replace(key, "***")
     # Long and with a digit, or with a part left out by the service; other things begin so too.
-    return re.sub(r"\bsk-(?:(?=[\w.-]*\d)[\w.-]{20,}|[\w.-]*\*[\w*.-]*)", "sk-***", text)
+    return re.sub(r"\bsk-(?:(?=[\w.-]*\d)[\w.-]{20,}|[\w.-]*\*{3}[\w*.-]*)", "sk-***", text)
 
 
 def without_real_model() -> dict[str, str]:

@@ -383,7 +383,9 @@ def test_a_key_of_another_file_is_known_too(tmp_path: Path) -> None:
     assert backend.known_keys() == set(), "what stands for a key is none"
 
 
-@pytest.mark.parametrize("said", ["class='sk-toggleable__label-arrow'", "#sk-container-id-1"])
+@pytest.mark.parametrize(
+    "said", ["class='sk-toggleable__label-arrow'", "#sk-container-id-1", "**sk-learn**"]
+)
 def test_what_only_looks_like_a_key_stays(said: str) -> None:
     os.environ["OPENAI_API_KEY"] = "x"  # as for a server that takes any
     assert backend.without_keys(said) == said

@@ -22,7 +22,7 @@ def start(lang: str | None = None, env_file: str | None = None, builtin: bool = 
 
 def doctor() -> None:
     """Look at everything the course needs and print what is found, never a key."""
-    from helpers.health import doctor as examine
+    from helpers.backend.doctor import doctor as examine
 
     examine()
 

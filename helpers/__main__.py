@@ -11,9 +11,11 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
-from helpers import browser, environment
-from helpers.environment import ROOT, CourseError, tell, typed
-from helpers.language import LANGUAGES, system_language
+from helpers.authoring import browser
+from helpers.i18n import LANGUAGES, system_language
+from helpers.setup import ROOT, CourseError, environment, processes
+from helpers.setup.environment import tell
+from helpers.setup.processes import typed
 
 USAGE = {
     "en": "Usage: {command}\n\n{lines}\n\n"
@@ -35,7 +37,7 @@ UNKNOWN = {
 # Name -> (module whose main(command, argv) runs it in the environment, what it does).
 COMMANDS = {
     "lab": (
-        "helpers.lab",
+        "helpers.setup.jupyter",
         {
             "en": "set everything up and open the course in JupyterLab",
             "zh": "装好所需的一切，并在 JupyterLab 中打开课程",
@@ -51,7 +53,7 @@ COMMANDS = {
         },
     ),
     "training": (
-        "helpers.environment",
+        "helpers.setup.environment",
         {
             "en": "add what training a network of your own needs (lesson 15, about 1.3 GB)",
             "zh": "加装训练自己的网络所需的软件包（第 15 课，约 1.3 GB）",
@@ -59,7 +61,7 @@ COMMANDS = {
         },
     ),
     "doctor": (
-        "helpers.health",
+        "helpers.backend.doctor",
         {
             "en": "look at everything the course needs and say what is found",
             "zh": "检查课程需要的一切，并报告结果",
@@ -75,7 +77,7 @@ COMMANDS = {
         },
     ),
     "snippet": (
-        "helpers.snippet",
+        "helpers.authoring.snippet",
         {
             "en": "list the programs of the cheat sheet, print one or write it to a file",
             "zh": "列出速查表里的程序，打印其中一个或写进文件",
@@ -83,7 +85,7 @@ COMMANDS = {
         },
     ),
     "serve": (
-        "helpers.serve",
+        "helpers.builtin.serving",
         {
             "en": "serve the built-in model to a whole room (--help says how)",
             "zh": "向整个教室提供内置模型（用法见 --help）",
@@ -91,7 +93,7 @@ COMMANDS = {
         },
     ),
     "build": (
-        "helpers.builder",
+        "helpers.authoring.builder",
         {
             "en": "build and execute the notebooks from notebooks/source",
             "zh": "由 notebooks/source 生成并执行各课的笔记本",
@@ -99,7 +101,7 @@ COMMANDS = {
         },
     ),
     "screenshots": (
-        "helpers.screenshots",
+        "helpers.authoring.screenshots",
         {
             "en": "make the pictures of the READMEs anew, in a browser",
             "zh": "用浏览器重新生成 README 里的图片",
@@ -107,7 +109,7 @@ COMMANDS = {
         },
     ),
     "status": (
-        "helpers.builder",
+        "helpers.authoring.builder",
         {
             "en": "show which lessons and translations need work",
             "zh": "显示哪些课和译文还需要处理",
@@ -115,7 +117,7 @@ COMMANDS = {
         },
     ),
     "translated": (
-        "helpers.builder",
+        "helpers.authoring.builder",
         {
             "en": "mark one cell's translation as up to date",
             "zh": "把一个单元格的译文标记为最新",
@@ -137,12 +139,12 @@ def usage(lang: str) -> str:
 def run(command: str, argv: Sequence[str], lang: str) -> int:
     """Run `command` in the environment, made first where needed, and return its exit code."""
     module = COMMANDS[command][0]
-    if module == "helpers.lab":  # needs no environment in this process, and makes its own
-        from helpers import lab
+    if module == "helpers.setup.jupyter":  # needs no environment in this process, and makes its own
+        from helpers.setup import jupyter as lab
 
         return lab.main(argv)
-    if module == "helpers.snippet":  # reads a file, which needs no environment either
-        from helpers import snippet
+    if module == "helpers.authoring.snippet":  # reads a file, which needs no environment either
+        from helpers.authoring import snippet
 
         return snippet.main(argv)
     if command == "training":
@@ -155,7 +157,7 @@ def run(command: str, argv: Sequence[str], lang: str) -> int:
         print(usage(lang))  # who asks wants nothing installed; once it is, each command has its own
         return 0
     if command == "screenshots":
-        from helpers import screenshots
+        from helpers.authoring import screenshots
 
         screenshots.check_browser(lang)
     python = str(environment.set_up(lang, extra=EXTRA_OF.get(command)))
@@ -168,10 +170,10 @@ def run(command: str, argv: Sequence[str], lang: str) -> int:
                 environment.set_up(lang, extra="browser")
             except CourseError as error:  # the tests that need it say so
                 print(error, file=sys.stderr)
-        return environment.run([python, "-m", "pytest", *argv], cwd=ROOT)
-    if environment.is_inside(ROOT / ".venv"):
+        return processes.run([python, "-m", "pytest", *argv], cwd=ROOT)
+    if processes.is_inside(ROOT / ".venv"):
         return int(importlib.import_module(module).main(command, list(argv)))
-    return environment.run([python, "-m", "helpers", command, *argv])
+    return processes.run([python, "-m", "helpers", command, *argv])
 
 
 def terminated(signum: int, frame: FrameType | None) -> None:

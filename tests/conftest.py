@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from helpers import server
+from helpers.builtin import server
 
 
 @pytest.fixture(scope="module")

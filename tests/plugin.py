@@ -14,10 +14,11 @@ import pytest
 from nbmake.nb_result import NotebookError, NotebookResult
 from nbmake.nb_run import NotebookRun
 
-from helpers import stable, trained
-from helpers.backend import without_real_model
-from helpers.source import SOURCE
-from tests import training
+from helpers.authoring import stable
+from helpers.authoring.source import SOURCE
+from helpers.backend import saving, without_real_model
+from helpers.training import trained
+from tests import needs
 from tests.browser import sharing
 
 
@@ -66,7 +67,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a notebook that trains a network where the packages for it are missing."""
     if getattr(item, "nbmake", False):
-        training.needed_by_page(nbformat.read(item.path, as_version=4))
+        needs.needed_by_page(nbformat.read(item.path, as_version=4))
 
 
 def set_environment(variables: dict[str, str]) -> None:
@@ -98,7 +99,7 @@ def strict(execute: Any, environment: dict[str, str]) -> Any:
 def page_error(committed: Any, executed: Any) -> NotebookError | None:
     """Return the first way in which an execution is not what the page shows, None where it is."""
     stabilized = copy.deepcopy(executed)
-    stable.stabilize(stabilized)
+    saving.stabilize(stabilized)
     wrong = stable.unexpected(stabilized) or stable.differences(committed, stabilized)
     if not wrong:
         return None

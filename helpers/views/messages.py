@@ -9,7 +9,8 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage, convert_to_openai_messages
 
-from helpers import backend, template
+from helpers import backend
+from helpers.builtin import template
 
 TEXTS = {
     "en": {

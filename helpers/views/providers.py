@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 
 from helpers import backend
 
-FILE = Path(__file__).parents[1] / "providers.yaml"
+FILE = Path(__file__).with_name("providers.yaml")
 
 TEXTS = {
     "en": {

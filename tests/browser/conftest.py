@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from helpers.browser import Course
+from helpers.authoring.browser import Course
 from tests.browser import sharing
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import psutil
 
-from helpers import browser
-from helpers.environment import write_whole
+from helpers.authoring import browser
+from helpers.setup.files import write_whole
 
 ADDRESSES = "course.json"  # where they are, once they answer
 END = "end"  # a file that asks them to end

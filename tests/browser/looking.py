@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import nbformat
 
-from helpers import stable
-from helpers.browser import POLLING, Course
+from helpers.authoring import stable
+from helpers.authoring.browser import POLLING, Course
 from helpers.exercises import TEXTS
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from helpers.stable import WIDGET_VIEW
+from helpers.backend.saving import WIDGET_VIEW
 
 SCRIPT = re.compile(r"<script|<iframe|\bon\w+\s*=\s*[\"']|javascript:", re.IGNORECASE)
 BARE = re.compile(r"\s*(<[\w. ]+( object)? at 0x\w+>|\w+\(.*\))\s*", re.DOTALL)  # a repr

@@ -14,8 +14,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from helpers import browser, trained
-from helpers.environment import ROOT, write_whole
+from helpers.authoring import browser
+from helpers.setup import ROOT
+from helpers.setup.files import write_whole
+from helpers.training import trained
 from tests.browser import keeper
 
 FOLDER_VARIABLE = "COURSE_BROWSER"  # the folder of this run, named by the process that ends it all

@@ -9,8 +9,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from helpers import stable
-from helpers.browser import Course
+from helpers.authoring.browser import Course
+from helpers.backend import saving
 from tests.browser import looking, saved
 from tests.browser.test_lessons import findings
 
@@ -23,7 +23,7 @@ import ipywidgets
 """
 VIEW_OF_NOTHING = f"""
 nothing = {{"model_id": "0123", "version_major": 2, "version_minor": 0}}
-display({{"{stable.WIDGET_VIEW}": nothing, "text/markdown": "A view."}}, raw=True)
+display({{"{saving.WIDGET_VIEW}": nothing, "text/markdown": "A view."}}, raw=True)
 """
 NO_BUTTONS = """
 class exercise:
@@ -103,10 +103,10 @@ def test_everything_that_is_broken_is_found_and_nothing_else(
     cells = [new_code_cell(code, id=name) for name, (code, _) in BROKEN.items()]
     cells.insert(1, new_markdown_cell(DIAGRAM, id="diagram"))
     next(cell for cell in cells if cell.id == "tame").metadata["tags"] = ["raises-exception"]
-    notebook = new_notebook(cells=cells, metadata={"kernelspec": stable.KERNELSPEC})
+    notebook = new_notebook(cells=cells, metadata={"kernelspec": saving.KERNELSPEC})
     path = Path(course.root, "broken", "all.ipynb")
     path.parent.mkdir(exist_ok=True)
-    path.write_text(stable.dumps(notebook), encoding="utf-8")
+    path.write_text(saving.dumps(notebook), encoding="utf-8")
     found = findings(page, course, "broken/all.ipynb", "en")
     wanted = [("drawn", "0 of 1 diagrams"), *(each for _, some in BROKEN.values() for each in some)]
     texts = [(kind, text) for kind, some in found.items() for text in some]
@@ -124,7 +124,7 @@ def page_with(kind: str, value: Any) -> Any:
 def test_a_saved_page_may_hold_nothing_that_has_to_run() -> None:
     assert saved.wrong(page_with("image/svg+xml", "<svg><text>one = 1</text></svg>")) == []
     for kind, value in {
-        stable.WIDGET_VIEW: {"model_id": "1"},
+        saving.WIDGET_VIEW: {"model_id": "1"},
         "application/javascript": "1",
         "text/html": "<p><script>1</script></p>",
         "image/svg+xml": '<svg onload="1"></svg>',
@@ -147,7 +147,7 @@ def test_a_saved_page_may_hold_nothing_that_has_to_run() -> None:
     ],
 )
 def test_a_picture_or_a_text_stands_in_for_a_view(kind: str, value: str, stands: bool) -> None:
-    live = page_with(stable.WIDGET_VIEW, {"model_id": "1"})
+    live = page_with(saving.WIDGET_VIEW, {"model_id": "1"})
     kept = page_with(kind, value)
     assert (saved.without_stand_in(live, kept) == []) is stands
     assert saved.without_stand_in(kept, new_notebook(cells=[new_code_cell(id="one")])) == []

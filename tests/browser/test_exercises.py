@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from helpers import browser
-from helpers.browser import Course
+from helpers.authoring import browser
+from helpers.authoring.browser import Course
 from helpers.exercises import TEXTS, all_texts, solution_code
-from helpers.language import LANGUAGES
+from helpers.i18n import LANGUAGES
 from tests.browser.using import cell, select, shows, tab_to, type_into, write_notebook
 
 if TYPE_CHECKING:

@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING
 import nbformat
 import pytest
 
-from helpers import browser, trained
-from helpers.browser import Course
-from helpers.language import LANGUAGES
+from helpers.authoring import browser
+from helpers.authoring.browser import Course
+from helpers.i18n import LANGUAGES
+from helpers.training import trained
 from tests.browser import looking, saved
-from tests.test_notebooks import LESSONS
+from tests.lessons.test_notebooks import LESSONS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-    from helpers.source import Lesson
+    from helpers.authoring.source import Lesson
 
 
 def findings(page: Page, course: Course, path: str, lang: str) -> dict[str, list[str]]:

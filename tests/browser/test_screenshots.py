@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from helpers import __main__ as command_line
-from helpers import browser, screenshots
-from helpers.environment import ROOT, tell, typed
-from helpers.language import LANGUAGES
+from helpers.authoring import browser, screenshots
+from helpers.i18n import LANGUAGES
+from helpers.setup import ROOT
+from helpers.setup.environment import tell
+from helpers.setup.processes import typed
 from tests.browser import sharing
 
 LARGEST = 300_000  # bytes of a picture: a README shows it before anything else

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers import browser
+from helpers.authoring import browser
 from tests.browser import sharing
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from helpers import browser
-from helpers.browser import Course
+from helpers.authoring import browser
+from helpers.authoring.browser import Course
 from helpers.views import bill, desk, providers, replay
 from tests.browser.using import (
     cell,
@@ -71,7 +71,7 @@ PROVIDERS = "views.Providers()"
 CURVES = 'views.LossCurves({"训练": [(0, 4.0), (100, 1.0)], "验证": [(0, 4.0), (100, 2.0)]})'
 CHAT = """
 from contextlib import nullcontext
-from helpers import faults
+from helpers.backend import faults
 
 models = {
     "big": chat,

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import nbformat
 
-from helpers.browser import PATIENCE, Course
-from helpers.environment import write_whole
-from helpers.stable import KERNELSPEC, dumps
+from helpers.authoring.browser import PATIENCE, Course
+from helpers.backend.saving import KERNELSPEC, dumps
+from helpers.setup.files import write_whole
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page

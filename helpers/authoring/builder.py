@@ -1,0 +1,329 @@
+"""Makes the notebooks of the three languages from the lessons' sources, and keeps them in step."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+
+from helpers import exercises
+from helpers.authoring import stable
+from helpers.authoring.source import LINKS, Lesson, SourceError, lesson_paths, read_lesson, restamp
+from helpers.backend import saving, without_real_model
+from helpers.i18n import LANGUAGES
+from helpers.setup import ROOT
+from helpers.setup.files import write_whole
+from helpers.setup.processes import typed
+from helpers.training import trained
+
+NOTEBOOKS = ROOT / "notebooks"
+TEXTS_FILE = exercises.TEXTS_FILE
+CELL_TIMEOUT = 120  # seconds that one cell may take
+TRAINING_TIMEOUT = 900  # the same where a network is trained, perhaps after another notebook's
+
+LANGUAGE_NAMES = {"en": "English", "zh": "中文", "fr": "Français"}
+MINUTES = {"en": "About {} minutes", "zh": "约 {} 分钟", "fr": "Environ {} minutes"}
+SHEET = {"en": "To look things up", "zh": "供随时查阅", "fr": "À consulter au besoin"}
+
+
+def header(lesson: Lesson, lang: str, previous: Lesson | None, following: Lesson | None) -> str:
+    """Return the lesson's first cell: title, length, links to the other languages, goal, neighbours."""
+    _, _, goal = lesson.cells[0].source(lang).partition("\n")
+    facts = [SHEET[lang] if lesson.minutes is None else MINUTES[lang].format(lesson.minutes)]
+    facts += [
+        f"[{LANGUAGE_NAMES[other]}](../{other}/{lesson.name}.ipynb)"
+        for other in LANGUAGES
+        if other != lang
+    ]
+    title = f"# {lesson.number} · {lesson.title(lang)}"
+    return "\n\n".join(
+        [title, " · ".join(facts), goal.strip(), neighbours(lang, previous, following)]
+    )
+
+
+def neighbours(lang: str, previous: Lesson | None, following: Lesson | None) -> str:
+    """Return the line of links to the lessons before and after."""
+
+    def link(lesson: Lesson) -> str:
+        title = lesson.title(lang).replace("`", "")  # code in a link is no longer seen to be one
+        return f"[{lesson.number} · {title}]({lesson.name}.ipynb)"
+
+    links = [f"← {link(previous)}"] if previous else []
+    return " | ".join([*links, f"{link(following)} →"] if following else links)
+
+
+def assemble(
+    lesson: Lesson,
+    lang: str,
+    previous: Lesson | None = None,
+    following: Lesson | None = None,
+    solution: bool = False,
+) -> Any:
+    """Return the lesson's notebook in `lang`, not yet executed, with stubs or with the solutions."""
+    cells = [nbformat.v4.new_markdown_cell(header(lesson, lang, previous, following), id="title")]
+    for cell in lesson.cells[1:]:
+        if "." in cell.id:  # a text or a test of an exercise
+            continue
+        text = cell.source(lang, solution)
+        metadata = {"tags": cell.tags} if cell.tags else {}
+        if cell.kind == "code":
+            cells.append(nbformat.v4.new_code_cell(text, id=cell.id, metadata=metadata))
+        else:
+            cells.append(nbformat.v4.new_markdown_cell(text, id=cell.id, metadata=metadata))
+    links = neighbours(lang, previous, following)
+    if links:
+        cells.append(nbformat.v4.new_markdown_cell(links, id=LINKS))
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    if lesson.training:  # nbmake reads the time-out, tests/plugin.py the rest
+        notebook.metadata["execution"] = {"timeout": TRAINING_TIMEOUT}
+        notebook.metadata["training"] = True
+    saving.stabilize(notebook)
+    return notebook
+
+
+def assemble_all(lessons: list[Lesson], solution: bool = False) -> dict[tuple[str, str], Any]:
+    """Return every notebook of the course, not executed, by (lesson name, language)."""
+    around = [None, *lessons, None]
+    return {
+        (lesson.name, lang): assemble(lesson, lang, before, after, solution)
+        for before, lesson, after in zip(around, lessons, around[2:], strict=False)
+        for lang in LANGUAGES
+    }
+
+
+def exercise_texts(lessons: list[Lesson]) -> str:
+    """Return the content of helpers/exercises.json: the texts of all exercises, by key and language."""
+    texts: dict[str, dict[str, dict[str, str]]] = {}
+    for lesson in lessons:
+        for cell in lesson.cells:
+            exercise, dot, key = cell.id.partition(".")
+            if dot and cell.kind == "markdown":
+                own = texts.setdefault(f"{lesson.name}/{exercise}", {})
+                own[key] = {lang: cell.source(lang) for lang in LANGUAGES}
+    return json.dumps(texts, indent=1, ensure_ascii=False) + "\n"
+
+
+async def execute(notebook: Any, folder: Path) -> None:
+    """Run all cells in a new kernel whose working folder is `folder`; errors stay in the outputs."""
+    # "auto" encrypts where the kernel can, and spares us a warning where it cannot.
+    kernel = AsyncKernelManager(kernel_name="python3", transport_encryption="auto")
+    client = NotebookClient(
+        notebook,
+        km=kernel,
+        timeout=notebook.metadata.get("execution", {}).get("timeout", CELL_TIMEOUT),
+        allow_errors=True,
+        record_timing=False,
+        coalesce_streams=True,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    try:
+        await client.async_execute(env=without_real_model())
+    finally:
+        await kernel.shutdown_kernel(now=True)
+    saving.stabilize(notebook)
+
+
+def keep_measurements(notebook: Any, committed: Any) -> None:
+    """Keep the committed outputs where only that differs which a cell's tags let differ."""
+    old = {cell.id: cell for cell in committed.cells if cell.cell_type == "code"}
+    for cell in notebook.cells:
+        before = old.get(cell.id)
+        if (
+            before is not None
+            and before.source == cell.source
+            and before.metadata == cell.metadata
+            and stable.alike(before, cell)
+        ):
+            cell.outputs = before.outputs
+
+
+def read_notebook(name: str, lang: str) -> Any:
+    """Return the committed notebook, or None where there is none or it is damaged."""
+    try:
+        return nbformat.read(NOTEBOOKS / lang / f"{name}.ipynb", as_version=4)
+    except (OSError, ValueError, nbformat.ValidationError):
+        return None
+
+
+def structure(notebook: Any) -> list[tuple[str, str, str, list[str]]]:
+    """Return what the source decides of a notebook: ids, kinds, texts and tags of its cells."""
+    return [
+        (cell.get("id", ""), cell.cell_type, cell.source, cell.metadata.get("tags", []))
+        for cell in notebook.cells
+    ]
+
+
+def compare(name: str, lang: str, built: Any, committed: Any) -> list[str]:
+    """Return what differs in structure between a lesson's source and its committed notebook."""
+    where = f"{name}, {lang}"
+    if committed is None:
+        return [f"{where}: notebooks/{lang}/{name}.ipynb is missing or damaged"]
+    if built.metadata != committed.metadata:
+        return [f"{where}: the notebook's metadata are not what the source says"]
+    new, old = structure(built), structure(committed)
+    if [cell[0] for cell in new] != [cell[0] for cell in old]:
+        gone = {cell[0] for cell in old} - {cell[0] for cell in new}
+        added = {cell[0] for cell in new} - {cell[0] for cell in old}
+        return [
+            f"{where}: other cells than the source: not built {sorted(added)}, too many {sorted(gone)}"
+        ]
+    return [
+        f"{name}, cell {a[0]!r}, {lang}: the notebook is not what the source says"
+        for a, b in zip(new, old, strict=True)
+        if a != b
+    ]
+
+
+def read_course(names: list[str] | None = None) -> tuple[list[Lesson], list[Lesson]]:
+    """Return (all lessons, the lessons named). Raises SourceError for an unknown name."""
+    lessons = [read_lesson(path) for path in lesson_paths()]
+    wanted = {path.stem for path in lesson_paths(names)}
+    return lessons, [lesson for lesson in lessons if lesson.name in wanted]
+
+
+def build(names: list[str], teachers: Path | None = None) -> list[str]:
+    """Build and execute the lessons named (none named: all); return the problems, nothing when done.
+
+    With `teachers` they are written below that folder, with the solutions. A notebook whose code
+    misbehaves, or that needs packages which are missing, is not written; the others are.
+    """
+    if teachers and NOTEBOOKS.resolve() in (teachers.resolve(), *teachers.resolve().parents):
+        return [f"{teachers} lies in notebooks/: the teacher's edition belongs elsewhere"]
+    lessons, chosen = read_course(names)
+    problems = [problem for lesson in chosen for problem in lesson.problems]
+    if problems:
+        return problems
+    notebooks = assemble_all(lessons, solution=teachers is not None)
+    if names_missing := trained.missing():
+        problems = [
+            f"{lesson.name}: not built, it needs {', '.join(names_missing)}: {typed('training')}"
+            for lesson in chosen
+            if lesson.training
+        ]
+        chosen = [lesson for lesson in chosen if not lesson.training]
+
+    async def run(lesson: Lesson, lang: str, free: asyncio.Semaphore) -> None:
+        notebook, where = notebooks[lesson.name, lang], f"{lesson.name}, {lang}"
+        async with free:
+            try:
+                await execute(notebook, NOTEBOOKS / lang)
+            except (CellTimeoutError, DeadKernelError) as error:
+                problems.append(f"{where}: {error}")
+                return
+        wrong = stable.unexpected(notebook)
+        if wrong:
+            problems.extend(f"{lesson.name}, cell {cell!r}, {lang}: {what}" for cell, what in wrong)
+            return
+        committed = None if teachers else read_notebook(lesson.name, lang)
+        if committed is not None:
+            keep_measurements(notebook, committed)
+        path = (teachers or NOTEBOOKS) / lang / f"{lesson.name}.ipynb"
+        write_whole(path, saving.dumps(notebook))
+        print(f"built {path}", flush=True)
+
+    async def run_all() -> None:
+        free = asyncio.Semaphore(os.cpu_count() or 1)
+        for lang in LANGUAGES:
+            (NOTEBOOKS / lang).mkdir(parents=True, exist_ok=True)
+        await asyncio.gather(*(run(lesson, lang, free) for lesson in chosen for lang in LANGUAGES))
+
+    if not teachers and not any(lesson.problems for lesson in lessons):
+        write_whole(TEXTS_FILE, exercise_texts(lessons))
+    asyncio.run(run_all())
+    return problems
+
+
+def check(names: list[str]) -> list[str]:
+    """Return every problem of the sources and every difference to the committed notebooks."""
+    lessons, chosen = read_course(names)
+    problems = [problem for lesson in chosen for problem in lesson.problems]
+    if not any(lesson.problems for lesson in lessons):
+        notebooks = assemble_all(lessons)
+        for lesson in chosen:
+            for lang in LANGUAGES:
+                committed = read_notebook(lesson.name, lang)
+                problems += compare(lesson.name, lang, notebooks[lesson.name, lang], committed)
+        texts = TEXTS_FILE.read_text(encoding="utf-8") if TEXTS_FILE.exists() else ""
+        if texts != exercise_texts(lessons):
+            problems.append(f"helpers/{TEXTS_FILE.name} is not what the sources say: build again")
+    known = {lesson.name for lesson in lessons}
+    for path in [] if names else sorted(NOTEBOOKS.glob("[a-z][a-z]/*.ipynb")):
+        if path.stem not in known:
+            problems.append(f"{path.stem}, {path.parent.name}: this notebook has no source")
+    return problems
+
+
+def status() -> str:
+    """Return a table of the lessons: what is stale, missing or unbuilt, or that nothing is."""
+    lessons, _ = read_course()
+    problems = check([])
+    lines = []
+    for lesson in lessons:
+        own = [problem for problem in problems if problem.startswith(lesson.name)]
+        lines.append(f"{lesson.name}:{'' if own else ' ready'}")
+        lines += [f"  {problem.removeprefix(lesson.name).lstrip(', ')}" for problem in own]
+        problems = [problem for problem in problems if problem not in own]
+    return "\n".join([*lines, *problems]) or "There is no lesson in notebooks/source."
+
+
+def translated(lesson: str, cell: str, lang: str) -> str:
+    """Stamp one translation as made from today's English text; return what was done.
+
+    Raises SourceError where lesson, cell or language does not exist.
+    """
+    (path,) = lesson_paths([lesson])
+    if lang not in LANGUAGES[1:]:
+        raise SourceError(f"Translations are {' and '.join(LANGUAGES[1:])}, not {lang!r}.")
+    found = [c for c in read_lesson(path).cells if c.id == cell]
+    if not found:
+        raise SourceError(f"{path.stem} has no cell {cell!r}.")
+    if not found[0].translated:
+        raise SourceError(f"{path.stem}, cell {cell!r}: there is nothing to translate.")
+    write_whole(path, restamp(path.read_text(encoding="utf-8"), found[0], lang))
+    return f"{path.stem}, cell {cell!r}, {lang}: stamped {found[0].stamp()}"
+
+
+def main(command: str, arguments: list[str]) -> int:
+    """Run `build`, `status` or `translated` with its arguments; return the exit code."""
+    parser = argparse.ArgumentParser(prog=typed(command))
+    if command == "build":
+        parser.add_argument(
+            "lessons", nargs="*", metavar="LESSON", help="for example 04 or 04-stream"
+        )
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument("--check", action="store_true", help="compare, run nothing, write nothing")
+        how.add_argument(
+            "--solutions", metavar="DIR", type=Path, help="write the teacher's edition"
+        )
+    elif command == "translated":
+        for name in ("lesson", "cell", "lang"):
+            parser.add_argument(name, metavar=name.upper())
+    options = parser.parse_args(arguments)
+    try:
+        if not lesson_paths([]):  # or the texts of the exercises would be made of nothing
+            raise SourceError("There is no lesson in notebooks/source: this copy has no sources.")
+        if command == "status":
+            print(status())
+            return 0
+        if command == "translated":
+            print(translated(options.lesson, options.cell, options.lang))
+            return 0
+        if options.check:
+            problems = check(options.lessons)
+        else:
+            problems = build(options.lessons, options.solutions)
+    except SourceError as error:
+        problems = [str(error)]
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0

@@ -1,0 +1,187 @@
+"""What the built-in model says: words from the book, tool calls, and JSON that is valid under a schema."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from helpers.builtin import book, fill, tokens
+from helpers.builtin.book import Entry
+from helpers.builtin.protocol import Call, Reply, Request, Tool
+from helpers.builtin.wire import RequestError
+
+RETURNED = {
+    "en": "{tool} returned: {result}",
+    "zh": "{tool} 返回：{result}",
+    "fr": "{tool} a renvoyé\u00a0: {result}",
+}
+HERE = {
+    "en": "Sure! Here is what you asked for:\n\n",
+    "zh": "好的！这是你要的结果：\n\n",
+    "fr": "Bien sûr\u00a0! Voici ce que vous avez demandé\u00a0:\n\n",
+}
+
+
+MAX_NAMES = 20  # of the properties that a prompt asks for
+
+# Longer words that say nothing of what a question is about.
+_COMMON = {"does", "from", "have", "that", "this", "tool", "value", "what", "when", "where", "with"}
+_COMMON |= {"avec", "dans", "elle", "pour", "quel", "quelle", "vous"}
+
+
+def replies(request: Request) -> list[Reply]:
+    """Return the answers to a request, as many as it asks for, which are all alike.
+
+    Raises RequestError where a schema asks for more than the built-in model can make up.
+    """
+    entry = book.find(request.messages)
+    asked = _asked(request)
+    calls = [
+        (tool, _arguments(request, tool, given, asked))
+        for tool, given in _choose(request, entry, asked)
+    ]
+    if calls:
+        return [_call(request, calls, "stop" if request.tool else "tool_calls")] * request.choices
+    text = _words(request, entry) if request.schema is None else _json(request, entry, asked)
+    return [written(text, request.stop, request.max_tokens)] * request.choices
+
+
+def misformatted(request: Request) -> list[Reply]:
+    """Return answers that break the format they were asked for in.
+
+    JSON and words come with a friendly sentence before them; a tool's arguments break off.
+    """
+    reply = replies(request)[0]
+    if reply.calls:
+        calls = [call._replace(arguments=call.arguments[:-1]) for call in reply.calls]
+        reply = reply._replace(calls=calls)
+    else:
+        here = HERE[book.language_of(_asked(request))]
+        reply = reply._replace(tokens=tokens.split(here) + reply.tokens)
+    return [reply] * request.choices
+
+
+def written(text: str, stop: Sequence[str], max_tokens: int | None) -> Reply:
+    """Return `text`, written from left to right until max_tokens, MAX_ANSWER or a stop string."""
+    whole = tokens.split(text[: fill.MAX_ANSWER])
+    kept = whole[:max_tokens]
+    cut = _find_stop("".join(kept), stop)
+    if cut is not None:
+        return Reply(tokens.split(text[:cut]), "stop")
+    complete = len(kept) == len(whole) and len(text) <= fill.MAX_ANSWER
+    return Reply(kept, "stop" if complete else "length")
+
+
+def _find_stop(text: str, stops: Sequence[str]) -> int | None:
+    """Return where the stop string begins that is complete first; of several, the longest's."""
+    found = [(start + len(stop), start) for stop in stops if (start := text.find(stop)) >= 0]
+    return min(found)[1] if found else None
+
+
+def _asked(request: Request) -> str:
+    said = [message.text for message in request.messages if message.role == "user"]
+    return (said or [request.messages[-1].text])[-1]
+
+
+def _results(request: Request) -> list[book.Message]:
+    """Return the results that tools have given since the user's last message."""
+    results: list[book.Message] = []
+    for message in request.messages:
+        results = [] if message.role == "user" else results + [message] * (message.role == "tool")
+    return results
+
+
+def _words(request: Request, entry: Entry | None) -> str:
+    results = _results(request)
+    if entry and entry.result and results:
+        said = {str(place): message.text for place, message in enumerate(results)}
+        return re.sub(r"\{(\d)\}", lambda place: said.get(place[1], "…"), entry.result)
+    lang = book.language_of(_asked(request))
+    if results:
+        lines = [RETURNED[lang].format(tool=said.tool, result=said.text) for said in results]
+        return "\n".join(lines)
+    return entry.answer if entry else book.unknown(lang)
+
+
+def _json(request: Request, entry: Entry | None, asked: str) -> str:
+    schema = request.schema or {}
+    if entry and entry.json is not None and fill.fits(schema, entry.json):
+        return fill.compact(entry.json)
+    if schema == {"type": "object"}:  # any object: the one that the prompt describes
+        names = fill.quoted(asked)[:MAX_NAMES] or ["answer"]
+        return fill.compact(dict.fromkeys(names, _words(request, entry)))
+    return fill.compact(_fill(schema, asked, "response_format.json_schema.schema"))
+
+
+# Tools
+
+
+def _choose(request: Request, entry: Entry | None, asked: str) -> list[tuple[Tool, Any]]:
+    """Return the tools to call, each with the book's arguments or None."""
+    offered = {tool.name: tool for tool in request.tools}
+    if request.tool_choice == "none":
+        return []
+    if request.tool:
+        offered = {request.tool: offered[request.tool]}
+    elif request.tool_choice == "auto" and _results(request):
+        return []
+    calls = entry.calls if entry else []
+    scripted: list[Any] = [(offered[name], given) for name, given in calls if name in offered]
+    words = set(re.findall(r"[A-Za-z0-9_-]+", asked))
+    named = [tool for tool in offered.values() if tool.name in words]
+    fitting = named or _fitting(list(offered.values()), asked)[:1]
+    if request.tool_choice == "auto" and entry:
+        fitting = []  # the book knows better
+    elif request.tool_choice != "auto":
+        fitting = fitting or list(offered.values())[:1]
+    chosen = scripted or [(tool, None) for tool in fitting]
+    return chosen if request.parallel else chosen[:1]
+
+
+def _fitting(offered: list[Tool], asked: str) -> list[Tool]:
+    """Return the tools that share words with the question, the one that shares most first."""
+    wanted = _vocabulary(asked)
+    shared = {
+        tool.name: len(wanted & _vocabulary(f"{tool.name} {tool.description}")) for tool in offered
+    }
+    ranked = sorted(offered, key=lambda tool: -shared[tool.name])
+    return [tool for tool in ranked if shared[tool.name]]
+
+
+def _vocabulary(text: str) -> set[str]:
+    """Return the longer words of a text, and the pairs of neighbouring Han characters."""
+    words = re.findall(r"[^\W\d_\u3400-\u9fff]{4,}", text.casefold())
+    return {*words, *re.findall("(?=([\u3400-\u9fff]{2}))", text)} - _COMMON
+
+
+def _arguments(request: Request, tool: Tool, given: Any, asked: str) -> str:
+    if given is not None and fill.fits(tool.parameters, given):
+        return fill.compact(given)
+    place = f"tools[{list(request.tools).index(tool)}].function.parameters"
+    return fill.compact(_fill(tool.parameters, asked, place))
+
+
+def _fill(schema: dict[str, Any], asked: str, param: str) -> Any:
+    try:
+        return fill.fill(schema, asked)
+    except fill.SchemaError as error:
+        message = f"The built-in model cannot follow the schema in '{param}': {error}."
+        raise RequestError(message, param, "invalid_json_schema") from error
+
+
+def _call(request: Request, calls: Sequence[tuple[Tool, str]], finish_reason: str) -> Reply:
+    """Return the calls, cut where max_tokens is reached."""
+    left = request.max_tokens
+    made = []
+    for index, (tool, arguments) in enumerate(calls):
+        seed = f"{request.id} {index}".encode()
+        whole = tokens.split(arguments)
+        kept = whole[:left]
+        made.append(Call(f"call_{hashlib.sha256(seed).hexdigest()[:24]}", tool.name, kept))
+        if left is not None:
+            left -= len(kept)
+        if len(kept) < len(whole):
+            return Reply([], "length", made)
+    return Reply([], finish_reason, made)

@@ -1,0 +1,515 @@
+"""The wire format of OpenAI's chat completions: requests are checked, answers are put into JSON.
+
+A request goes through `parse`, `answers.replies` and then `completion` (JSON) or `chunks` (a
+stream). Format, limits and errors are those of https://platform.openai.com/docs/api-reference/chat.
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+import reprlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from helpers.builtin import fill, tokens
+from helpers.builtin.book import Message
+from helpers.builtin.wire import (
+    RequestError,
+    get,
+    known,
+    load,
+    number,
+    parameters,
+    request_id,
+    stops,
+    streaming,
+)
+
+MAX_MESSAGES = 2048
+MAX_CHOICES = 16
+MAX_TOOLS = 128
+MAX_TOP_LOGPROBS = 20
+# Always the same, so that the same lesson gives the same page.
+CREATED = 0
+FINGERPRINT = "built-in"
+
+ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+# The parts of a content beside text, and who may send them.
+PARTS = {"image_url": "user", "input_audio": "user", "file": "user", "refusal": "assistant"}
+IMAGE_ADDRESS = re.compile(r"https?://|data:image/\w+;base64,")
+
+# The answers are prepared, so these are checked and otherwise do nothing.
+RANGES: dict[str, tuple[str, float, float]] = {
+    "temperature": ("number", 0, 2),
+    "top_p": ("number", 0, 1),
+    "presence_penalty": ("number", -2, 2),
+    "frequency_penalty": ("number", -2, 2),
+    "seed": ("integer", -(2**63), 2**63 - 1),
+}
+IDLE = {
+    "logit_bias": "object",
+    "metadata": "object",
+    "moderation": "object",
+    "prediction": "object",
+    "prompt_cache_key": "string",
+    "prompt_cache_options": "object",
+    "prompt_cache_retention": "string",
+    "reasoning_effort": "string",
+    "safety_identifier": "string",
+    "service_tier": "string",
+    "store": "boolean",
+    "user": "string",
+    "verbosity": "string",
+}
+REFUSED = {
+    "audio": "the built-in model answers in text",
+    "function_call": "it is the older spelling of 'tool_choice'",
+    "functions": "it is the older spelling of 'tools'",
+    "web_search_options": "the built-in model has no access to the web",
+}
+HONOURED = (
+    "max_completion_tokens",
+    "max_tokens",
+    "messages",
+    "modalities",
+    "model",
+    "n",
+    "logprobs",
+    "parallel_tool_calls",
+    "response_format",
+    "stop",
+    "stream",
+    "stream_options",
+    "tool_choice",
+    "tools",
+    "top_logprobs",
+)
+PARAMETERS = frozenset([*HONOURED, *RANGES, *IDLE])
+
+# All the details that OpenAI's client knows: a field left out is null there, and LangChain's
+# generate() warns about null.
+PROMPT_DETAILS = (
+    "audio_tokens",
+    "cache_write_tokens",
+    "cached_tokens",
+    "image_tokens",
+    "text_tokens",
+)
+COMPLETION_DETAILS = (
+    "accepted_prediction_tokens",
+    "audio_tokens",
+    "reasoning_tokens",
+    "rejected_prediction_tokens",
+    "text_tokens",
+)
+
+
+class Tool(NamedTuple):
+    """A function that may be called, and the JSON schema of its arguments."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A valid request: what to answer, how often, where to stop and in which form.
+
+    `tool_choice` is "none", "auto" or "required", and `tool` the one that is asked for by name.
+    `schema` is what a JSON answer
+    must be valid under; None asks for words. `top_logprobs` is None where none are asked for.
+    """
+
+    id: str
+    model: str
+    messages: Sequence[Message]
+    choices: int
+    stop: Sequence[str]
+    max_tokens: int | None
+    stream: bool
+    include_usage: bool
+    tools: Sequence[Tool] = ()
+    tool_choice: str = "none"
+    tool: str = ""
+    parallel: bool = True
+    schema: dict[str, Any] | None = None
+    top_logprobs: int | None = None
+
+
+class Call(NamedTuple):
+    """A call of a tool; its arguments are JSON, in tokens."""
+
+    id: str
+    name: str
+    arguments: list[str]
+
+
+class Reply(NamedTuple):
+    """The tokens of an answer, the tool calls after them, and why they end."""
+
+    tokens: list[str]
+    finish_reason: str
+    calls: Sequence[Call] = ()
+
+    def length(self) -> int:
+        """Return the number of tokens of the text and of all arguments."""
+        return len(self.tokens) + sum(len(call.arguments) for call in self.calls)
+
+
+def parse(body: bytes) -> Request:
+    """Return the request that `body` holds; raise RequestError where OpenAI would refuse it."""
+    data = load(body)
+    model = get(data, "model", "string", required=True)
+    messages = _messages(get(data, "messages", "array", required=True))
+    parameters(data, PARAMETERS, REFUSED)
+    for name, (kind, least, most) in RANGES.items():
+        number(data, name, kind, least, most)
+    for name, kind in IDLE.items():
+        get(data, name, kind)
+    limits = [number(data, name, "integer", 1) for name in ("max_tokens", "max_completion_tokens")]
+    if None not in limits:
+        raise RequestError("Give 'max_tokens' or 'max_completion_tokens', not both.", "max_tokens")
+    if get(data, "modalities", "array") not in (None, ["text"]):
+        raise RequestError("Invalid 'modalities': expected ['text'].", "modalities")
+    top_logprobs = number(data, "top_logprobs", "integer", 0, MAX_TOP_LOGPROBS)
+    logprobs = get(data, "logprobs", "boolean")
+    if top_logprobs is not None and not logprobs:
+        raise RequestError("'top_logprobs' is only allowed with 'logprobs'.", "top_logprobs")
+    tools = _tools(data)
+    tool_choice, tool = _tool_choice(data, [tool.name for tool in tools])
+    stream, include_usage = streaming(data)
+    return Request(
+        id=request_id("chatcmpl", body),
+        model=model,
+        messages=messages,
+        choices=number(data, "n", "integer", 1, MAX_CHOICES) or 1,
+        stop=stops(data),
+        max_tokens=limits[0] or limits[1],
+        stream=stream,
+        include_usage=include_usage,
+        tools=tools,
+        tool_choice=tool_choice,
+        tool=tool,
+        parallel=get(data, "parallel_tool_calls", "boolean") is not False,
+        schema=_schema(data, messages),
+        top_logprobs=(top_logprobs or 0) if logprobs else None,
+    )
+
+
+# Messages
+
+
+def _messages(given: list[Any]) -> list[Message]:
+    if not 1 <= len(given) <= MAX_MESSAGES:
+        message = (
+            f"Invalid 'messages': expected 1 to {MAX_MESSAGES} messages, but got {len(given)}."
+        )
+        code = "array_above_max_length" if given else "empty_array"
+        raise RequestError(message, "messages", code)
+    messages = [_message(given, index) for index in range(len(given))]
+    names = _match_tool_results(given)
+    return [message._replace(tool=names.get(index, "")) for index, message in enumerate(messages)]
+
+
+def _message(given: list[Any], index: int) -> Message:
+    path = f"messages[{index}]"
+    data = get(given, index, "object", "messages", required=True)
+    role = known(get(data, "role", "string", path, required=True), ROLES, f"{path}.role")
+    get(data, "name", "string", path)
+    calls = _called(data, path) if role == "assistant" else []
+    if isinstance(parts := data.get("content"), list):
+        texts = (_part(parts, part, f"{path}.content", role) for part in range(len(parts)))
+        return Message(role, "".join(texts))
+    # A message that calls a tool or refuses may say nothing.
+    silent = calls or data.get("function_call") or data.get("refusal")
+    required = not (role == "assistant" and silent)
+    return Message(role, get(data, "content", "string", path, required) or "")
+
+
+def _part(parts: list[Any], index: int, path: str, role: str) -> str:
+    """Return the text of a part of a content; the other kinds are checked, and hold none."""
+    part = get(parts, index, "object", path, required=True)
+    path = f"{path}[{index}]"
+    kinds = ["text", *(kind for kind, sender in PARTS.items() if sender == role)]
+    kind = known(get(part, "type", "string", path, required=True), kinds, f"{path}.type")
+    if kind in ("text", "refusal"):
+        return str(get(part, kind, "string", path, required=True))
+    inner = get(part, kind, "object", path, required=True)
+    path = f"{path}.{kind}"
+    if kind == "image_url":
+        address = get(inner, "url", "string", path, required=True)
+        if not IMAGE_ADDRESS.match(address):
+            message = f"Invalid '{path}.url': expected an address or a data: URL with an image."
+            raise RequestError(message, f"{path}.url", "invalid_image_url")
+        if (detail := get(inner, "detail", "string", path)) is not None:
+            known(detail, ("auto", "low", "high"), f"{path}.detail")
+    elif kind == "input_audio":
+        get(inner, "data", "string", path, required=True)
+        known(get(inner, "format", "string", path, required=True), ("wav", "mp3"), f"{path}.format")
+    else:
+        given = [get(inner, name, "string", path) for name in ("file_id", "file_data")]
+        get(inner, "filename", "string", path)
+        if given == [None, None]:
+            get(inner, "file_data", "string", path, required=True)
+    return ""
+
+
+def _called(data: Any, path: str) -> dict[str, str]:
+    """Return the names of the tools that an assistant's message calls, by the calls' ids."""
+    calls = get(data, "tool_calls", "array", path)
+    path += ".tool_calls"
+    if calls == []:
+        message = f"Invalid '{path}': expected an array with at least 1 call, but got an empty one."
+        raise RequestError(message, path, "empty_array")
+    names = {}
+    for index in range(len(calls or [])):
+        call = get(calls, index, "object", path, required=True)
+        place = f"{path}[{index}]"
+        call_id = get(call, "id", "string", place, required=True)
+        known(get(call, "type", "string", place, required=True), ("function",), f"{place}.type")
+        if call_id in names:
+            message = f"Invalid '{place}.id': another call has the same id."
+            raise RequestError(message, f"{place}.id", "invalid_value")
+        function = get(call, "function", "object", place, required=True)
+        get(function, "arguments", "string", f"{place}.function", required=True)
+        names[call_id] = get(function, "name", "string", f"{place}.function", required=True)
+    return names
+
+
+def _match_tool_results(given: list[Any]) -> dict[int, str]:
+    """Return the tool's name for each message with a tool's result, by the message's place.
+
+    As OpenAI does, refuse a result without its call right before it, and a call without a result.
+    """
+    called: dict[str, str] = {}
+    caller = 0
+    answered: set[str] = set()
+    names = {}
+    for index, data in enumerate([*given, {"role": "end"}]):
+        path = f"messages[{index}]"
+        if data["role"] == "tool":
+            call = get(data, "tool_call_id", "string", path, required=True)
+            if call not in called:
+                raise RequestError(
+                    "Invalid parameter: messages with role 'tool' must be a response to a "
+                    "preceding message with 'tool_calls'.",
+                    f"{path}.role",
+                )
+            answered.add(call)
+            names[index] = called[call]
+            continue
+        if missing := sorted(set(called) - answered):
+            raise RequestError(
+                "An assistant message with 'tool_calls' must be followed by tool messages responding "
+                f"to each 'tool_call_id'. No response to: {reprlib.repr(missing)}.",
+                f"messages[{caller}].tool_calls",
+            )
+        caller, answered = index, set()
+        called = _called(data, path) if data["role"] == "assistant" else {}
+    return names
+
+
+# Tools and formats
+
+
+def _tools(data: dict[str, Any]) -> list[Tool]:
+    given = get(data, "tools", "array")
+    if given is None:
+        return []
+    if not 1 <= len(given) <= MAX_TOOLS:
+        message = f"Invalid 'tools': expected 1 to {MAX_TOOLS} tools, but got {len(given)}."
+        code = "array_above_max_length" if given else "empty_array"
+        raise RequestError(message, "tools", code)
+    return [_tool(given, index) for index in range(len(given))]
+
+
+def _tool(given: list[Any], index: int) -> Tool:
+    path = f"tools[{index}]"
+    tool = get(given, index, "object", "tools", required=True)
+    known(get(tool, "type", "string", path, required=True), ("function",), f"{path}.type")
+    function = get(tool, "function", "object", path, required=True)
+    path += ".function"
+    name = _name(function, path)
+    description = get(function, "description", "string", path) or ""
+    schema = get(function, "parameters", "object", path)
+    strict = get(function, "strict", "boolean", path)
+    if schema is None:
+        schema = {"type": "object", "properties": {}}
+    what = f"Invalid schema for function '{name}'"
+    if schema.get("type") != "object":
+        message = f"{what}: schema must be a JSON Schema of 'type: \"object\"'."
+        raise RequestError(message, f"{path}.parameters", "invalid_function_parameters")
+    _check_schema(schema, strict, what, f"{path}.parameters", "invalid_function_parameters")
+    return Tool(name, description, schema)
+
+
+def _name(data: Any, path: str) -> str:
+    name: str = get(data, "name", "string", path, required=True)
+    if not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", name):
+        message = (
+            f"Invalid '{path}.name': expected 1 to 64 letters, digits, underscores or hyphens."
+        )
+        raise RequestError(message, f"{path}.name", "invalid_value")
+    return name
+
+
+def _check_schema(schema: Any, strict: bool | None, what: str, param: str, code: str) -> None:
+    try:
+        fill.read(schema)
+        if strict:
+            fill.check_strict(schema)
+    except fill.SchemaError as error:
+        raise RequestError(f"{what}: {error}.", param, code) from error
+
+
+def _tool_choice(data: dict[str, Any], names: Sequence[str]) -> tuple[str, str]:
+    """Return how free the choice is, and the tool that is asked for by name."""
+    choice = data.get("tool_choice")
+    for name in ("tool_choice", "parallel_tool_calls"):
+        if data.get(name) is not None and not names:
+            raise RequestError(f"'{name}' is only allowed when 'tools' are specified.", name)
+    if choice is None:
+        return "auto", ""
+    if isinstance(choice, str):
+        return known(choice, ("none", "auto", "required"), "tool_choice"), ""
+    choice = get(data, "tool_choice", "object")
+    kind = get(choice, "type", "string", "tool_choice", required=True)
+    known(kind, ("function",), "tool_choice.type")
+    function = get(choice, "function", "object", "tool_choice", required=True)
+    name = get(function, "name", "string", "tool_choice.function", required=True)
+    return "required", known(name, names, "tool_choice.function.name")
+
+
+def _schema(data: dict[str, Any], messages: Sequence[Message]) -> dict[str, Any] | None:
+    """Return the schema that the answer must be valid under, None for words."""
+    given = get(data, "response_format", "object")
+    if given is None:
+        return None
+    path = "response_format"
+    kinds = ("text", "json_object", "json_schema")
+    kind = known(get(given, "type", "string", path, required=True), kinds, f"{path}.type")
+    if kind == "text":
+        return None
+    if kind == "json_object":
+        if not any("json" in message.text.casefold() for message in messages):
+            raise RequestError(
+                "'messages' must contain the word 'json' in some form, to use 'response_format' of "
+                "type 'json_object'.",
+                "messages",
+            )
+        return {"type": "object"}
+    path += ".json_schema"
+    inner = get(given, "json_schema", "object", "response_format", required=True)
+    name = _name(inner, path)
+    get(inner, "description", "string", path)
+    schema: dict[str, Any] = get(inner, "schema", "object", path) or {}
+    strict = get(inner, "strict", "boolean", path)
+    what = f"Invalid schema for response_format '{name}'"
+    if strict and schema.get("type") != "object" and "$ref" not in schema:
+        message = f"{what}: schema must be a JSON Schema of 'type: \"object\"'."
+        raise RequestError(message, f"{path}.schema", "invalid_json_schema")
+    _check_schema(schema, strict, what, f"{path}.schema", "invalid_json_schema")
+    return schema
+
+
+# Answers
+
+
+def usage(request: Request, replies: Sequence[Reply]) -> dict[str, Any]:
+    """Return the tokens that the prompt and all replies take, in OpenAI's fields."""
+    prompt = tokens.count_messages(message.text for message in request.messages)
+    written = sum(reply.length() for reply in replies)
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": written,
+        "total_tokens": prompt + written,
+        "prompt_tokens_details": dict.fromkeys(PROMPT_DETAILS, 0),
+        "completion_tokens_details": dict.fromkeys(COMPLETION_DETAILS, 0),
+    }
+
+
+def _envelope(request: Request, kind: str) -> dict[str, Any]:
+    return {
+        "id": request.id,
+        "object": kind,
+        "created": CREATED,
+        "model": request.model,
+        "system_fingerprint": FINGERPRINT,
+    }
+
+
+def _logprobs(request: Request, texts: Sequence[str]) -> dict[str, Any] | None:
+    """Return the logarithm of each token's probability: 0, for a prepared answer has no other."""
+    if request.top_logprobs is None:
+        return None
+    content = []
+    for text in texts:
+        raw = list(text.encode(errors="surrogatepass"))
+        entry: dict[str, Any] = {"token": text, "logprob": 0.0, "bytes": raw}
+        content.append({**entry, "top_logprobs": [entry] * min(request.top_logprobs, 1)})
+    return {"content": content, "refusal": None}
+
+
+def completion(request: Request, replies: Sequence[Reply]) -> dict[str, Any]:
+    """Return the answer to a request without `stream`."""
+    choices = []
+    logprobs = _logprobs(request, replies[0].tokens)  # the answers are alike
+    for index, reply in enumerate(replies):
+        text = "".join(reply.tokens)
+        message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
+        if reply.calls:
+            message["content"] = text or None
+            message["tool_calls"] = [_call(call, "".join(call.arguments)) for call in reply.calls]
+        choices.append(
+            {
+                "index": index,
+                "message": message,
+                "logprobs": logprobs,
+                "finish_reason": reply.finish_reason,
+            }
+        )
+    envelope = _envelope(request, "chat.completion")
+    return {**envelope, "choices": choices, "usage": usage(request, replies)}
+
+
+def _call(call: Call, arguments: str) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": arguments}
+    return {"id": call.id, "type": "function", "function": function}
+
+
+def _deltas(
+    request: Request, choice: int, reply: Reply
+) -> Iterator[tuple[int, int, dict[str, Any], Any]]:
+    """Yield the parts of a streamed choice: tokens written until then, choice, delta, logprobs."""
+    yield 0, choice, {"role": "assistant", "content": None if reply.calls else ""}, None
+    for written, token in enumerate(reply.tokens, 1):
+        yield written, choice, {"content": token}, _logprobs(request, [token])
+    before = len(reply.tokens)
+    for index, call in enumerate(reply.calls):
+        yield before, choice, {"tool_calls": [{"index": index, **_call(call, "")}]}, None
+        for written, token in enumerate(call.arguments, before + 1):
+            part = {"index": index, "function": {"arguments": token}}
+            yield written, choice, {"tool_calls": [part]}, None
+        before += len(call.arguments)
+
+
+def chunks(request: Request, replies: Sequence[Reply]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the chunks of a stream, each with the number of tokens written until then."""
+    envelope = _envelope(request, "chat.completion.chunk")
+    if request.include_usage:
+        envelope["usage"] = None
+    # The choices are written at the same time, a token of each after the other.
+    choices = (_deltas(request, index, reply) for index, reply in enumerate(replies))
+    for written, index, delta, logprobs in heapq.merge(*choices, key=itemgetter(0, 1)):
+        choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": None}
+        yield written, {**envelope, "choices": [choice]}
+    length = max(reply.length() for reply in replies)
+    for index, reply in enumerate(replies):
+        choice = {"index": index, "delta": {}, "logprobs": None}
+        yield length, {**envelope, "choices": [{**choice, "finish_reason": reply.finish_reason}]}
+    if request.include_usage:
+        yield length, {**envelope, "choices": [], "usage": usage(request, replies)}

@@ -1,0 +1,339 @@
+"""ChatShop, a chat model around a network of one's own, which answers token by token on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+import time
+import warnings
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+from langchain_core.exceptions import ContextOverflowError, ModelTimeoutError
+from langchain_core.language_models import BaseChatModel, LangSmithParams
+from langchain_core.messages import AIMessageChunk, BaseMessage, message_chunk_to_message
+from langchain_core.messages.ai import UsageMetadata
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from pydantic import (
+    ConfigDict,
+    Field,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
+from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
+from transformers.utils import logging
+
+from helpers.builtin.template import END
+from helpers.models.parrot_link import cut_at_stop
+
+PROVIDER = "chat-shop"
+# What a call may change, by the names that callers use.
+SETTINGS = {
+    "model": "model_name",
+    "model_name": "model_name",
+    "temperature": "temperature",
+    "seed": "seed",
+    "max_tokens": "max_tokens",
+    "timeout": "timeout",
+    "max_retries": "max_retries",
+}
+# All that an answer depends on, but for the weights.
+FIELDS = (*dict.fromkeys(SETTINGS.values()), "stop")
+ROLES = {"system": "system", "human": "user", "ai": "assistant", "tool": "tool"}
+NOT_READ = {"image", "audio", "video", "file"}
+# A tokenizer may be changed by the one who uses it, so only one does at a time.
+TOKENIZING = threading.Lock()
+
+
+class ChatShop(BaseChatModel):
+    """A chat model that runs a network with its tokenizer, both as `transformers` has them.
+
+    The tokenizer's chat template makes the prompt of the messages; a special token that a message
+    contains is read as mere text there. Each conversation is computed by itself, without padding,
+    so calls from several threads do not meet. The network may go on learning between two calls.
+    """
+
+    model_config = ConfigDict(
+        populate_by_name=True, validate_assignment=True, arbitrary_types_allowed=True
+    )
+
+    network: Any = Field(repr=False, exclude=True)
+    """A causal language model, for example a `LlamaForCausalLM`."""
+    tokenizer: Any = Field(repr=False, exclude=True)
+    """Its tokenizer, with a chat template whose turns end with `<|im_end|>`."""
+    model_name: str = Field(default="chat-shop", alias="model", min_length=1)
+    """The model's name, as `model` or `model_name`."""
+    temperature: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """0 or None: the most probable token each time. The higher, the less probable ones are drawn."""
+    seed: int | None = None
+    """Where the drawing begins; the same seed draws the same answer. None: another each time."""
+    max_tokens: int | None = Field(default=None, ge=1)
+    """How many tokens an answer may have; at most as many as the network's context has left."""
+    timeout: float | None = Field(default=None, gt=0)
+    """How many seconds an answer may take; ModelTimeoutError is raised at the end of them."""
+    stop: list[str] | None = None
+    """Texts at which an answer ends; they are left out of it. Those of a call replace these."""
+    max_retries: int = Field(default=2, ge=0)
+    """Any number: nothing fails here in a way that another try would mend."""
+
+    @classmethod
+    def load(cls, folder: str | Path, **settings: Any) -> ChatShop:
+        """Return the model whose network and tokenizer `save_pretrained` wrote to `folder`.
+
+        Raises FileNotFoundError where there is none.
+        """
+        if not Path(folder, "config.json").is_file():
+            raise FileNotFoundError(f"There is no trained network in {folder}")
+        bars = logging.is_progress_bar_enabled()
+        logging.disable_progress_bar()
+        try:
+            # float32 whatever the file has: two bytes a number are slow on most processors.
+            network = AutoModelForCausalLM.from_pretrained(
+                folder, dtype=torch.float32, local_files_only=True
+            )
+        finally:
+            if bars:
+                logging.enable_progress_bar()
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        return cls(network=network, tokenizer=tokenizer, **settings)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, values: Any) -> Any:
+        names = {name for key, field in cls.model_fields.items() for name in (key, field.alias)}
+        # A warning and no refusal, and no names with an underscore, for LangChain's sake: see
+        # ChatParrotLink.
+        given = values if isinstance(values, dict) else {}
+        for name in given:
+            if name not in names and name[:1] != "_":
+                warnings.warn(f"ChatShop has no setting {name!r}: ignored", stacklevel=4)
+        if "model" in given and given.get("model_name", given["model"]) != given["model"]:
+            raise ValueError("model and model_name are one setting, and were given two values")
+        return values
+
+    @field_validator("stop", mode="wrap")
+    @classmethod
+    def _stop_strings(cls, stop: Any, checked: ValidatorFunctionWrapHandler) -> list[str] | None:
+        stops: list[str] | None = checked([stop] if isinstance(stop, str) else stop)
+        if stops and "" in stops:
+            raise ValueError("an empty stop string would end every answer before it begins")
+        return stops
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return self.model_name
+
+    @property
+    def _llm_type(self) -> str:
+        return PROVIDER
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        """All that an answer depends on, for traces and for the key of a cache."""
+        settings = {name: getattr(self, name) for name in FIELDS}
+        return {**settings, "weights": fingerprint(self.network)}
+
+    def _get_invocation_params(
+        self, stop: list[str] | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        return {**self.asdict(), "stop": self.stop if stop is None else stop, **kwargs}
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        stop = self.stop if stop is None else [stop] if isinstance(stop, str) else stop
+        if "model_name" in kwargs:
+            kwargs["model"] = kwargs["model_name"]
+        params = super()._get_ls_params(stop=stop, **kwargs)
+        return {**params, "ls_provider": PROVIDER}
+
+    def _changed(self, stop: Any, kwargs: dict[str, Any]) -> ChatShop:
+        """Return the model with the settings of one call, checked like those of the constructor."""
+        changes = {name: value for name, value in kwargs.items() if name != "stream"}
+        if unknown := sorted(set(changes) - set(SETTINGS)):
+            raise TypeError(
+                f"ChatShop knows no setting {unknown[0]!r} for a call. "
+                f"There are: stop, {', '.join(SETTINGS)}."
+            )
+        changes = {SETTINGS[name]: value for name, value in changes.items()}
+        if stop is not None:
+            changes["stop"] = stop
+        model = self.model_copy()
+        for name, value in changes.items():
+            setattr(model, name, value)
+        return model
+
+    def get_num_tokens(self, text: str) -> int:
+        """Return how many tokens a text has, not counting what a turn around it takes."""
+        with TOKENIZING:
+            tokens = self.tokenizer.encode(
+                text, add_special_tokens=False, split_special_tokens=True
+            )
+        return len(tokens)
+
+    def get_num_tokens_from_messages(
+        self, messages: Sequence[BaseMessage], tools: Any = None
+    ) -> int:
+        """Return how many tokens the messages are as a prompt, as the usage of an answer says."""
+        return len(self._prompt(messages)) if messages else 0
+
+    def _prompt(self, messages: Sequence[BaseMessage]) -> list[int]:
+        """Return the tokens that the network reads, up to where its answer begins."""
+        if not messages:
+            raise ValueError("ChatShop has nothing to answer: there is no message.")
+        turns = []
+        for message in messages:
+            kinds = {block["type"] for block in message.content_blocks}
+            if kinds & NOT_READ:
+                raise ValueError(f"ChatShop reads text only, no {min(kinds & NOT_READ)}.")
+            role = ROLES.get(message.type) or str(getattr(message, "role", message.type))
+            turns.append({"role": role, "content": str(message.text)})
+        with TOKENIZING:
+            read = self.tokenizer.apply_chat_template(
+                turns, add_generation_prompt=True, sanitize_control_tokens=True
+            )
+        tokens: list[int] = read["input_ids"]
+        return tokens
+
+    def _tokens(self, prompt: list[int]) -> Iterator[int]:
+        """Yield the tokens that follow the prompt, until the context is full."""
+        self.network.eval()  # training leaves it in another mode
+        draw = torch.Generator()
+        draw.manual_seed(draw.seed() if self.seed is None else self.seed)
+        cache, unread = DynamicCache(config=self.network.config), prompt
+        for _ in range(len(prompt), self.network.config.max_position_embeddings):
+            token = self._next(unread, cache, draw)
+            yield token
+            unread = [token]
+
+    def _next(self, unread: list[int], cache: DynamicCache, draw: torch.Generator) -> int:
+        """Let the network read on, and return the token that it then writes.
+
+        The cache holds the keys and values of all that it has read. `inference_mode` must not
+        stand around a `yield`: it would hold in the caller's code too.
+        """
+        with torch.inference_mode():
+            read = torch.tensor([unread], device=self.network.device)
+            scores = self.network(input_ids=read, past_key_values=cache, use_cache=True).logits
+            last = scores[0, -1].float().cpu()
+            if not self.temperature:
+                return int(last.argmax())
+            chances = torch.softmax(last / self.temperature, dim=-1)
+            return int(torch.multinomial(chances, 1, generator=draw))
+
+    def _answer(self, messages: list[BaseMessage]) -> Iterator[ChatGenerationChunk]:
+        """Yield the answer as soon as it can be said; the last chunk has what is known at the end."""
+        prompt, begun = self._prompt(messages), time.monotonic()
+        limit = self.network.config.max_position_embeddings
+        if len(prompt) >= limit:
+            raise ContextOverflowError(
+                f"The messages are {len(prompt)} tokens long, and this network reads {limit} with "
+                "its answer. Shorten them, for example with trim_messages."
+            )
+        ends = {self.tokenizer.eos_token_id, self.tokenizer.convert_tokens_to_ids(END)}
+        written: list[int] = []
+        text, shown, reason = "", 0, "length"
+        for token in self._tokens(prompt):
+            if self.timeout is not None and time.monotonic() - begun > self.timeout:
+                raise ModelTimeoutError(f"ChatShop had not finished after {self.timeout} seconds.")
+            if token in ends or len(written) == self.max_tokens:
+                reason = "stop" if token in ends else "length"
+                break
+            written.append(token)
+            text = self._text(written)
+            if (cut := cut_at_stop(text, self.stop or [])) is not None:
+                text, reason = cut, "stop"
+                break
+            until = len(text) - held_back(text, self.stop or [])
+            if until > shown:
+                yield ChatGenerationChunk(message=AIMessageChunk(content=text[shown:until]))
+                shown = until
+        usage = UsageMetadata(
+            input_tokens=len(prompt),
+            output_tokens=len(written),
+            total_tokens=len(prompt) + len(written),
+        )
+        metadata = {
+            "model_name": self.model_name,
+            "model_provider": PROVIDER,
+            "finish_reason": reason,
+        }
+        yield ChatGenerationChunk(
+            message=AIMessageChunk(
+                content=text[shown:],
+                response_metadata=metadata,
+                usage_metadata=usage,
+                chunk_position="last",
+            )
+        )
+
+    def _text(self, tokens: list[int]) -> str:
+        """Return what tokens say, without a last character of which not all bytes are there yet."""
+        with TOKENIZING:
+            text = self.tokenizer.decode(
+                tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False
+            )
+        return str(text).rstrip("\ufffd")
+
+    def _stream(
+        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> Iterator[ChatGenerationChunk]:
+        yield from self._changed(stop, kwargs)._answer(messages)
+
+    async def _astream(
+        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        answer = self._changed(stop, kwargs)._answer(messages)
+        # One step at a time in a thread: who is cancelled waits for no more than the step under way,
+        # and then nobody asks for the next.
+        while (chunk := await asyncio.to_thread(next, answer, None)) is not None:
+            yield chunk
+
+    def _generate(
+        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
+        return joined(list(self._stream(messages, stop, **kwargs)))
+
+    async def _agenerate(
+        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
+        return joined([chunk async for chunk in self._astream(messages, stop, **kwargs)])
+
+    def bind_tools(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse: raises NotImplementedError."""
+        raise NotImplementedError(
+            "This network never saw a tool call while it was trained. Look things up before you "
+            "ask it, or bind the tools to another chat model, such as ChatOpenAI."
+        )
+
+    def with_structured_output(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse: raises NotImplementedError."""
+        raise NotImplementedError(
+            "This network never saw JSON while it was trained and cannot fill in a schema. "
+            "Use another chat model, such as ChatOpenAI."
+        )
+
+
+def held_back(text: str, stop: list[str]) -> int:
+    """Return how many of the last characters may be the beginning of a stop string."""
+    begun = (n for end in stop for n in range(1, len(end)) if text.endswith(end[:n]))
+    return max(begun, default=0)
+
+
+def fingerprint(network: Any) -> str:
+    """Return a short text that is another one for other weights."""
+    digest = hashlib.sha256()
+    for name, weights in network.state_dict().items():
+        digest.update(name.encode())
+        digest.update(weights.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()[:16]
+
+
+def joined(chunks: list[ChatGenerationChunk]) -> ChatResult:
+    """Return an answer's chunks as the one message that they are."""
+    first, *others = chunks
+    message = message_chunk_to_message(sum((one.message for one in others), first.message))
+    return ChatResult(generations=[ChatGeneration(message=message)])

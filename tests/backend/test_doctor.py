@@ -1,0 +1,64 @@
+"""Tests of helpers.health: what is wrong is said with what to do, twice running, and no key is shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import helpers
+from helpers import backend
+from helpers.backend import doctor as health
+from helpers.i18n import LANGUAGES
+
+CANARY = "sk-canary-7c1f4be0"
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_all_is_well_also_the_second_time(lang: str, capsys: pytest.CaptureFixture[str]) -> None:
+    helpers.start(lang)
+    helpers.doctor()
+    helpers.doctor()
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1 + 2 * 5
+    assert all(line.startswith("ok ") for line in lines[1:])
+
+
+def test_the_command_says_how_it_is_used(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["--help"], ["--no-such-option"]):
+        with pytest.raises(SystemExit):
+            health.main("doctor", arguments)
+    assert "answered" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_server_that_is_not_there_is_named_and_the_key_is_not(
+    lang: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env_file = tmp_path / ".env"
+    env_file.write_text(
+        f"OPENAI_BASE_URL=http://127.0.0.1:9/v1\nOPENAI_API_KEY={CANARY}\n", "utf-8"
+    )
+    monkeypatch.setenv(backend.ENV_FILE_VARIABLE, str(env_file))
+    monkeypatch.setattr(backend, "language", lang)
+    assert health.doctor() is False
+    printed = capsys.readouterr().out
+    assert "!! " in printed and "127.0.0.1:9" in printed and "OPENAI_BASE_URL" in printed
+    env_file.write_text(f"{env_file.read_text('utf-8')}OPENAI_MODEL=m\n", "utf-8")
+    assert health.doctor() is False
+    printed += capsys.readouterr().out
+    assert ".env" in printed.splitlines()[-1] and CANARY not in printed
+    monkeypatch.delenv(backend.ENV_FILE_VARIABLE)
+    monkeypatch.setenv(backend.ENV_FILE_VARIABLE, "")
+    monkeypatch.setattr(backend, "ENV_FILE", tmp_path / "none")
+    helpers.start(lang)
+
+
+def test_packages_that_are_missing_or_of_another_version_are_named(tmp_path: Path) -> None:
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text(
+        "# a comment\nopenai==0.1\n    # via course\nno-such-package==1\n"
+        "other-system==1 ; sys_platform == 'none'\npytest>=1\n",
+        encoding="utf-8",
+    )
+    assert health.compare_packages(requirements) == (3, ["openai", "no-such-package"])

@@ -1,0 +1,95 @@
+"""Tests of the lessons as a whole; running each one is nbmake's part, see tests/plugin.py."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import re
+from typing import Any
+
+import nbformat
+import pytest
+
+import helpers
+from helpers.authoring import builder
+from helpers.authoring.source import Lesson
+from helpers.builtin import book
+from helpers.i18n import LANGUAGES
+from helpers.setup import ROOT
+from tests import needs
+
+LESSONS, _ = builder.read_course()
+EACH = [
+    pytest.param(lesson, lang, id=f"{lang}-{lesson.name}")
+    for lesson in LESSONS
+    for lang in LANGUAGES
+]
+NOT_IN_THE_BOOK = ("unknown-question", "forged")  # cells that ask the book what it does not know
+README = {"en": "README.md", "zh": "README.zh.md", "fr": "README.fr.md"}
+
+
+def page(lesson: Lesson, lang: str) -> Any:
+    return nbformat.read(builder.NOTEBOOKS / lang / f"{lesson.name}.ipynb", as_version=4)
+
+
+def run(code: str, names: dict[str, Any]) -> None:
+    """Run a cell's code in `names`, with `await` at the top as in a notebook."""
+    program = compile(code, "<cell>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    result = eval(program, names)
+    if inspect.iscoroutine(result):
+        asyncio.run(result)
+
+
+def test_sources_and_notebooks_agree() -> None:
+    assert len(LESSONS) >= 4
+    assert builder.check([]) == []
+
+
+@pytest.mark.parametrize(("lesson", "lang"), EACH)
+def test_a_cell_that_offers_itself_for_copying_runs_alone(lesson: Lesson, lang: str) -> None:
+    cells = [c for c in page(lesson, lang).cells if "standalone" in c.metadata.get("tags", [])]
+    assert cells, "every lesson ends with lines to take along"
+    needs.needed_by(lesson)
+    for cell in cells:
+        assert len([line for line in cell.source.splitlines() if line]) <= 12
+        run(cell.source, {"MODEL": helpers.start(lang)})
+
+
+@pytest.mark.parametrize(("lesson", "lang"), EACH)
+def test_a_page_shows_nothing_that_means_nothing(lesson: Lesson, lang: str) -> None:
+    unknown = book.load().unknown[lang]
+    for cell in page(lesson, lang).cells:
+        shown = "".join(str(output) for output in cell.get("outputs", []))
+        for nothing in (
+            "VBox(",
+            "HBox(",
+            "model_id",
+            "<Figure",
+            "Ellipsis",
+            str(ROOT),
+            "site-packages",
+        ):
+            assert nothing not in shown, f"cell {cell.id!r} shows {nothing}"
+        not_in_the_book = unknown in shown.replace("\\xa0", "\xa0")
+        assert not_in_the_book is (cell.id in NOT_IN_THE_BOOK), f"cell {cell.id!r}"
+
+
+@pytest.mark.parametrize(("lesson", "lang"), EACH)
+def test_every_link_to_a_file_leads_somewhere(lesson: Lesson, lang: str) -> None:
+    text = "\n".join(c.source for c in page(lesson, lang).cells if c.cell_type == "markdown")
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+    assert links
+    for link in links:
+        assert (builder.NOTEBOOKS / lang / link).is_file(), link
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_first_page_lists_the_lessons_and_its_links_lead_somewhere(lang: str) -> None:
+    text = (ROOT / README[lang]).read_text("utf-8")
+    for lesson in LESSONS:
+        assert f"[{lesson.title(lang)}](notebooks/{lang}/{lesson.name}.ipynb)" in text
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        assert "://" in link or (ROOT / link).exists(), link
+    for command in ("python3 -m helpers lab", "python3 -m helpers test"):
+        assert command in text

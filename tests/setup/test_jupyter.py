@@ -1,0 +1,249 @@
+"""Tests of helpers.lab: JupyterLab is started, found, and stopped again."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from helpers import setup
+from helpers.authoring import browser
+from helpers.i18n import LANGUAGES
+from helpers.setup import CourseError, environment, processes
+from helpers.setup import jupyter as lab
+
+# What is started from a shell's background ignores Ctrl-C, and so would all that it starts.
+SERVE = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from pathlib import Path; from helpers import lab; _, lang, port, *extra = sys.argv; "
+    "sys.exit(lab.serve(Path(sys.executable), Path.cwd(), lang, int(port), extra=extra))"
+)
+posix = pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
+HOOK = "def before_save(model, **kwargs): model['content'] = 'from the hook'\n"
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> Path:
+    """A course with one empty notebook in Chinese and a hook that leaves its mark."""
+    root = tmp_path / "课程"
+    shutil.copytree(setup.ROOT / "helpers", root / "helpers")
+    (root / "helpers" / "stable.py").write_text(HOOK, encoding="utf-8")
+    notebook = root / "notebooks" / "zh" / "00-start.ipynb"
+    notebook.parent.mkdir(parents=True)
+    empty = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    notebook.write_text(json.dumps(empty), encoding="utf-8")
+    return root
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port on which somebody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@contextlib.contextmanager
+def started(course: Path, lang: str) -> Iterator[subprocess.Popen[str]]:
+    """JupyterLab starting on `course`, in a process group of its own as a terminal's command is."""
+    quiet = {f"JUPYTER_{kind}_DIR": str(course / kind) for kind in ("CONFIG", "DATA", "RUNTIME")}
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVE, lang, port, "--no-browser"],
+        cwd=course,
+        env=processes.child_environment(**quiet, PYTHONUNBUFFERED="1"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        start_new_session=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def server(course: Path) -> Iterator[subprocess.Popen[str]]:
+    """JupyterLab starting on `course` in Chinese."""
+    with started(course, "zh") as process:
+        yield process
+
+
+def served(process: subprocess.Popen[str]) -> tuple[str, str, str]:
+    """Wait until JupyterLab answers; return its address, the first notebook and the token."""
+    assert process.stdout is not None
+    seen = ""
+    while not (found := re.search(r"(http://\S+)/lab/tree/(\S+)\?token=(\w+)", seen)):
+        line = process.stdout.readline()
+        assert line, seen
+        seen += line
+    base, notebook, token = found.groups()
+    return base, notebook, token
+
+
+def fetch(url: str, method: str = "GET", body: object = None) -> bytes:
+    """Return what a server on this computer answers."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    data = None if body is None else json.dumps(body).encode()
+    with direct.open(urllib.request.Request(url, data, method=method), timeout=60) as answer:
+        return bytes(answer.read())
+
+
+@posix
+def test_jupyterlab_serves_and_stops(course: Path, server: subprocess.Popen[str]) -> None:
+    base, notebook, token = served(server)
+    assert notebook == "notebooks/zh/00-start.ipynb"
+    assert b"jupyter-config-data" in fetch(f"{base}/lab/tree/{notebook}?token={token}")
+    text = {"type": "file", "format": "text", "content": "mine"}
+    fetch(f"{base}/api/contents/note.txt?token={token}", "PUT", text)
+    assert (course / "note.txt").read_text(encoding="utf-8") == "from the hook"
+    assert notebook in json.loads(fetch(f"{base}/api/contents/{notebook}?token={token}"))["path"]
+
+    lines = subprocess.check_output(
+        ["ps", "-ww", "-eo", "pgid,args"], encoding="utf-8"
+    ).splitlines()
+    ours = [line for line in lines if line.split()[0] == str(server.pid)]
+    assert any("jupyterlab" in line for line in ours)
+    assert not any(token in line for line in lines)
+
+    os.killpg(server.pid, signal.SIGINT)
+    said, _ = server.communicate(timeout=60)
+    assert server.returncode == 0, said
+    assert "Traceback" not in said
+    with pytest.raises(ProcessLookupError):
+        os.killpg(server.pid, 0)
+
+
+LANGUAGE = "lab/api/settings/@jupyterlab/translation-extension:plugin"
+
+
+def interface(base: str, token: str) -> tuple[str, str]:
+    """Return the locale that a JupyterLab's interface takes, and what the menu "Kernel" is in it."""
+    language = json.loads(fetch(f"{base}/{LANGUAGE}?token={token}"))
+    default = language["schema"]["properties"]["locale"]["default"]
+    locale = language["settings"].get("locale", default)
+    pack = json.loads(fetch(f"{base}/lab/api/translations/{locale}?token={token}"))["data"]
+    return locale, pack["jupyterlab"]["menu\x04Kernel"][0] if pack else "Kernel"
+
+
+@posix
+def test_interface_is_in_the_learners_language(course: Path) -> None:
+    """Two JupyterLabs in two languages at once; then the learner chooses a third in the menu."""
+    environment.write_lab_settings(course)
+    with started(course, "zh") as one, started(course, "fr") as other:
+        chinese, _, token = served(one)
+        french, _, key = served(other)
+        assert interface(chinese, token) == ("zh_CN", "内核")
+        assert interface(french, key) == ("fr_FR", "Noyau")
+        news = "settings/@jupyterlab/apputils-extension:notification"
+        asked = json.loads(fetch(f"{french}/lab/api/{news}?token={key}"))["schema"]["properties"]
+        assert asked["fetchNews"]["default"] == "false"
+        chosen = {"raw": '{"locale": "en"}'}
+        fetch(f"{french}/{LANGUAGE}?token={key}", "PUT", chosen)
+        assert interface(french, key) == ("en", "Kernel")
+    with started(course, "fr") as other:
+        french, _, key = served(other)
+        assert interface(french, key) == ("en", "Kernel")
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_jupyterlab_that_dies_is_reported(
+    lang: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "jupyterlab.py").write_text("raise SystemExit('out of order')", encoding="utf-8")
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(CourseError) as caught:
+        lab.serve(Path(sys.executable), tmp_path, lang, 1)
+    assert signal.getsignal(signal.SIGINT) == before
+    assert "out of order" in capfd.readouterr().err
+    assert f"-m helpers lab --lang {lang}" in str(caught.value)
+    assert ".venv" in str(caught.value)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_port_in_use(lang: str, taken: int) -> None:
+    with pytest.raises(CourseError) as caught:
+        lab.choose_port(taken, lang)
+    said = str(caught.value)
+    assert str(taken) in said
+    other = re.search(rf"-m helpers lab --lang {lang} --port (\d+)", said)
+    assert other
+    assert lab.is_free(int(other[1]))
+    for none in (0, -1, 65536):
+        assert not lab.is_free(none)
+
+
+def test_first_free_port(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lab, "FIRST_PORT", taken)
+    assert lab.choose_port(None, "en") > taken
+
+
+def test_a_port_for_tests_is_free(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert browser.free_port() in browser.PORTS
+    monkeypatch.setattr(browser, "PORTS", range(taken, taken + 1))
+    with pytest.raises(browser.BrowserError, match=str(taken)):
+        browser.free_port()
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_missing_notebooks(lang: str, tmp_path: Path) -> None:
+    (tmp_path / "notebooks" / "zh").mkdir(parents=True)
+    (tmp_path / "notebooks" / "en").mkdir()
+    with pytest.raises(CourseError) as caught:
+        lab.check_notebooks(tmp_path, lang)
+    said = str(caught.value)
+    assert f"notebooks/{lang}/00-start.ipynb" in said
+    assert f"-m helpers lab --lang {'zh' if lang == 'en' else 'en'}" in said
+
+
+@pytest.mark.parametrize(
+    ("extra", "made"),
+    [([], True), (["--IdentityProvider.token=mine"], False), (["--ServerApp.password=x"], False)],
+)
+def test_token_is_made_unless_the_reader_brings_one(
+    extra: list[str],
+    made: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delenv("JUPYTER_TOKEN", raising=False)
+    monkeypatch.setattr(lab, "answers", lambda server, token: True)
+    show = "import os; open('token', 'w').write(os.environ.get('JUPYTER_TOKEN', ''))"
+    (tmp_path / "jupyterlab.py").write_text(show, encoding="utf-8")
+    assert lab.serve(Path(sys.executable), tmp_path, "fr", 8888, extra=extra) == 0
+    token = (tmp_path / "token").read_text(encoding="utf-8")
+    assert bool(token) is made
+    assert ("?token=" in capsys.readouterr().out) is made
+
+
+def test_main_passes_everything_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[object, ...]] = []
+
+    def serve(*arguments: object) -> int:
+        calls.append(arguments)
+        return 7
+
+    monkeypatch.setattr(lab, "check_notebooks", lambda root, lang: calls.append(("check", lang)))
+    monkeypatch.setattr(environment, "set_up", lambda lang: Path("python"))
+    monkeypatch.setattr(lab, "choose_port", lambda port, lang: port)
+    monkeypatch.setattr(lab, "serve", serve)
+    assert lab.main(["--lang=fr", "--port", "9000", "--no-browser", "--LabApp.x=1"]) == 7
+    extra = ["--no-browser", "--LabApp.x=1"]
+    served = (Path("python"), setup.ROOT, "fr", 9000, "127.0.0.1", extra)
+    assert calls == [("check", "fr"), served]

@@ -6,7 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from helpers import i18n
 from helpers.builtin import server
+
+
+@pytest.fixture(autouse=True)
+def english() -> None:
+    """Begin each test in English, whatever language the one before it spoke."""
+    i18n.use("en")
 
 
 @pytest.fixture(scope="module")

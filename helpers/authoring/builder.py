@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,16 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 from helpers import exercises
 from helpers.authoring import stable
-from helpers.authoring.source import LINKS, Lesson, SourceError, lesson_paths, read_lesson, restamp
+from helpers.authoring.problems import Problem
+from helpers.authoring.source import (
+    LINKS,
+    Lesson,
+    SourceError,
+    file_of,
+    lesson_paths,
+    read_lesson,
+    restamp,
+)
 from helpers.backend import saving, without_real_model
 from helpers.i18n import LANGUAGES
 from helpers.setup import ROOT
@@ -163,22 +173,21 @@ def structure(notebook: Any) -> list[tuple[str, str, str, list[str]]]:
     ]
 
 
-def compare(name: str, lang: str, built: Any, committed: Any) -> list[str]:
+def compare(name: str, lang: str, built: Any, committed: Any) -> list[Problem]:
     """Return what differs in structure between a lesson's source and its committed notebook."""
-    where = f"{name}, {lang}"
     if committed is None:
-        return [f"{where}: notebooks/{lang}/{name}.ipynb is missing or damaged"]
+        what = f"notebooks/{lang}/{name}.ipynb is missing or damaged"
+        return [Problem(name, "", lang, what)]
     if built.metadata != committed.metadata:
-        return [f"{where}: the notebook's metadata are not what the source says"]
+        return [Problem(name, "", lang, "the notebook's metadata are not what the source says")]
     new, old = structure(built), structure(committed)
     if [cell[0] for cell in new] != [cell[0] for cell in old]:
         gone = {cell[0] for cell in old} - {cell[0] for cell in new}
         added = {cell[0] for cell in new} - {cell[0] for cell in old}
-        return [
-            f"{where}: other cells than the source: not built {sorted(added)}, too many {sorted(gone)}"
-        ]
+        what = f"other cells than the source: not built {sorted(added)}, too many {sorted(gone)}"
+        return [Problem(name, "", lang, what)]
     return [
-        f"{name}, cell {a[0]!r}, {lang}: the notebook is not what the source says"
+        Problem(name, a[0], lang, "the notebook is not what the source says")
         for a, b in zip(new, old, strict=True)
         if a != b
     ]
@@ -191,38 +200,40 @@ def read_course(names: list[str] | None = None) -> tuple[list[Lesson], list[Less
     return lessons, [lesson for lesson in lessons if lesson.name in wanted]
 
 
-def build(names: list[str], teachers: Path | None = None) -> list[str]:
+def build(names: list[str], teachers: Path | None = None) -> list[Problem]:
     """Build and execute the lessons named (none named: all); return the problems, nothing when done.
 
     With `teachers` they are written below that folder, with the solutions. A notebook whose code
     misbehaves, or that needs packages which are missing, is not written; the others are.
     """
     if teachers and NOTEBOOKS.resolve() in (teachers.resolve(), *teachers.resolve().parents):
-        return [f"{teachers} lies in notebooks/: the teacher's edition belongs elsewhere"]
+        what = f"{teachers} lies in notebooks/: the teacher's edition belongs elsewhere"
+        raise SourceError(what)
     lessons, chosen = read_course(names)
     problems = [problem for lesson in chosen for problem in lesson.problems]
     if problems:
         return problems
     notebooks = assemble_all(lessons, solution=teachers is not None)
     if names_missing := trained.missing():
+        needed = ", ".join(names_missing)
         problems = [
-            f"{lesson.name}: not built, it needs {', '.join(names_missing)}: {typed('training')}"
+            Problem(lesson.name, "", "", f"not built, it needs {needed}: {typed('training')}")
             for lesson in chosen
             if lesson.training
         ]
         chosen = [lesson for lesson in chosen if not lesson.training]
 
     async def run(lesson: Lesson, lang: str, free: asyncio.Semaphore) -> None:
-        notebook, where = notebooks[lesson.name, lang], f"{lesson.name}, {lang}"
+        notebook = notebooks[lesson.name, lang]
         async with free:
             try:
                 await execute(notebook, NOTEBOOKS / lang)
             except (CellTimeoutError, DeadKernelError) as error:
-                problems.append(f"{where}: {error}")
+                problems.append(Problem(lesson.name, "", lang, str(error)))
                 return
         wrong = stable.unexpected(notebook)
         if wrong:
-            problems.extend(f"{lesson.name}, cell {cell!r}, {lang}: {what}" for cell, what in wrong)
+            problems.extend(Problem(lesson.name, cell, lang, what) for cell, what in wrong)
             return
         committed = None if teachers else read_notebook(lesson.name, lang)
         if committed is not None:
@@ -243,7 +254,7 @@ def build(names: list[str], teachers: Path | None = None) -> list[str]:
     return problems
 
 
-def check(names: list[str]) -> list[str]:
+def check(names: list[str]) -> list[Problem]:
     """Return every problem of the sources and every difference to the committed notebooks."""
     lessons, chosen = read_course(names)
     problems = [problem for lesson in chosen for problem in lesson.problems]
@@ -255,11 +266,13 @@ def check(names: list[str]) -> list[str]:
                 problems += compare(lesson.name, lang, notebooks[lesson.name, lang], committed)
         texts = TEXTS_FILE.read_text(encoding="utf-8") if TEXTS_FILE.exists() else ""
         if texts != exercise_texts(lessons):
-            problems.append(f"helpers/{TEXTS_FILE.name} is not what the sources say: build again")
+            where = TEXTS_FILE.relative_to(ROOT).as_posix()
+            problems.append(Problem(where, "", "", "is not what the sources say: build again"))
     known = {lesson.name for lesson in lessons}
     for path in [] if names else sorted(NOTEBOOKS.glob("[a-z][a-z]/*.ipynb")):
         if path.stem not in known:
-            problems.append(f"{path.stem}, {path.parent.name}: this notebook has no source")
+            what = "this notebook has no source"
+            problems.append(Problem(path.stem, "", path.parent.name, what))
     return problems
 
 
@@ -269,11 +282,11 @@ def status() -> str:
     problems = check([])
     lines = []
     for lesson in lessons:
-        own = [problem for problem in problems if problem.startswith(lesson.name)]
+        own = [problem for problem in problems if problem.lesson == lesson.name]
         lines.append(f"{lesson.name}:{'' if own else ' ready'}")
-        lines += [f"  {problem.removeprefix(lesson.name).lstrip(', ')}" for problem in own]
+        lines += [f"  {replace(problem, lesson='')}" for problem in own]
         problems = [problem for problem in problems if problem not in own]
-    return "\n".join([*lines, *problems]) or "There is no lesson in notebooks/source."
+    return "\n".join([*lines, *map(str, problems)]) or "There is no lesson in notebooks/source."
 
 
 def translated(lesson: str, cell: str, lang: str) -> str:
@@ -289,7 +302,8 @@ def translated(lesson: str, cell: str, lang: str) -> str:
         raise SourceError(f"{path.stem} has no cell {cell!r}.")
     if not found[0].translated:
         raise SourceError(f"{path.stem}, cell {cell!r}: there is nothing to translate.")
-    write_whole(path, restamp(path.read_text(encoding="utf-8"), found[0], lang))
+    file = file_of(path, cell)
+    write_whole(file, restamp(file.read_text(encoding="utf-8"), found[0], lang))
     return f"{path.stem}, cell {cell!r}, {lang}: stamped {found[0].stamp()}"
 
 
@@ -323,7 +337,8 @@ def main(command: str, arguments: list[str]) -> int:
         else:
             problems = build(options.lessons, options.solutions)
     except SourceError as error:
-        problems = [str(error)]
+        print(error, file=sys.stderr)
+        return 1
     for problem in problems:
         print(problem, file=sys.stderr)
     return 1 if problems else 0

@@ -9,18 +9,21 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import jupytext
 import yaml
 from jupytext.myst import MystMetadataParsingError
 from markdown_it import MarkdownIt
 
+from helpers.authoring.problems import Problem
 from helpers.i18n import LANGUAGES
 from helpers.i18n.typography import typeset_french
 from helpers.setup.processes import typed
 
 SOURCE = Path(__file__).parents[2] / "notebooks" / "source"
 MARKED = re.compile(r"^(?P<code>.*?)[ \t]*# @(?P<lang>\w\w)[ \t]*$")
+EXERCISES = ".exercises"  # ends the name of the file with what a reader does not see
 LINKS = "next"  # the id of the builder's own cell, with the links to the neighbours
 # A solution, with the line before it where that line is the stub (`answer = ...`).
 SOLUTION = re.compile(
@@ -91,7 +94,7 @@ class Lesson:
     name: str  # "04-stream"
     minutes: int | None  # None: a sheet, to look things up, without exercises
     cells: list[Cell]
-    problems: list[str]
+    problems: list[Problem]
     training: bool = False
 
     @property
@@ -111,7 +114,7 @@ def lesson_paths(names: list[str] | None = None) -> list[Path]:
 
     Raises SourceError for a name that no lesson has.
     """
-    paths = sorted(SOURCE.glob("[0-9][0-9]-*.md"))
+    paths = sorted(p for p in SOURCE.glob("[0-9][0-9]-*.md") if not p.stem.endswith(EXERCISES))
     chosen = []
     for name in names or []:
         found = [p for p in paths if name in (p.stem, p.stem[:2], p.stem[3:])]
@@ -122,21 +125,57 @@ def lesson_paths(names: list[str] | None = None) -> list[Path]:
     return chosen if names else paths
 
 
+def file_of(path: Path, cell: str) -> Path:
+    """Return the file in which a cell of the lesson at `path` stands: the lesson's, or its exercises'."""
+    return path.with_name(f"{path.stem}{EXERCISES}.md") if "." in cell else path
+
+
 def read_lesson(path: Path) -> Lesson:
-    """Read one source file and check it. Nothing is raised for a bad lesson: see `problems`."""
+    """Read a lesson's source and check it. Nothing is raised for a bad lesson: see `problems`.
+
+    `path` is the file of what a reader sees; the texts and tests of its exercises stand beside it.
+    """
     name = path.stem
-    problems: list[str] = []
-
-    def problem(cell: str, lang: str, what: str) -> None:
-        problems.append(f"{name}, cell {cell!r}, {lang}: {what}")
-
+    problems: list[Problem] = []
+    beside = path.with_name(f"{name}{EXERCISES}.md")
     try:
         notebook = jupytext.reads(path.read_text(encoding="utf-8"), fmt="md:myst")
+        raw = list(notebook.cells)
+        if beside.exists():
+            raw += jupytext.reads(beside.read_text(encoding="utf-8"), fmt="md:myst").cells
     except (ValueError, yaml.YAMLError, MystMetadataParsingError) as error:
-        return Lesson(name, 0, [], [f"{name}: the file cannot be read as MyST Markdown: {error}"])
+        what = f"the file cannot be read as MyST Markdown: {error}"
+        return Lesson(name, 0, [], [Problem(name, "", "", what)])
+    shown = len(notebook.cells)
+    cells = cells_in(raw, name, problems)
+    if misplaced := {c.id for c in cells_in(raw[:shown], name, []) if "." in c.id}:
+        what = f"belongs into {beside.name}, with what a reader does not see"
+        problems += [Problem(name, ident, "en", what) for ident in sorted(misplaced)]
+    problems += check_order(cells, name)
+    minutes = notebook.metadata.get("minutes")
+    if isinstance(minutes, int) is (notebook.metadata.get("sheet") is True):
+        what = "the file's head must give `minutes: N`, the lesson's length in minutes, or `sheet: true`"
+        problems.append(Problem(name, "title", "en", what))
+    training = notebook.metadata.get("training", False)
+    if not isinstance(training, bool):
+        what = "in the file's head, `training:` is true or it is not there"
+        problems.append(Problem(name, "title", "en", what))
+    for cell in cells:
+        found = check_prose(cell) if cell.kind == "markdown" else check_code(cell)
+        found += check_stamps(cell, name)
+        problems += [Problem(name, cell.id, lang, what) for lang, what in found]
+    return Lesson(name, minutes, cells, problems, training is True)
+
+
+def cells_in(raw: list[Any], lesson: str, problems: list[Problem]) -> list[Cell]:
+    """Return a lesson's cells from those of a notebook; what is wrong with them goes to `problems`."""
+
+    def problem(cell: str, lang: str, what: str) -> None:
+        problems.append(Problem(lesson, cell, lang, what))
+
     cells: list[Cell] = []
-    for number, raw in enumerate(notebook.cells, 1):
-        meta = dict(raw.metadata)
+    for number, one in enumerate(raw, 1):
+        meta = dict(one.metadata)
         ident, lang, of = meta.pop("id", None), meta.pop("lang", "en"), meta.pop("of", None)
         tags = meta.pop("tags", [])
         where = str(ident or (cells[-1].id if cells else f"number {number}"))
@@ -144,15 +183,15 @@ def read_lesson(path: Path) -> Lesson:
             problem(where, lang, f"has metadata that no lesson uses: {', '.join(sorted(meta))}")
         if lang not in LANGUAGES:
             problem(where, lang, f"the languages are {', '.join(LANGUAGES)}")
-        elif raw.cell_type == "code":
+        elif one.cell_type == "code":
             if ident is None:
                 problem(f"number {number}", "en", "has no id; add a line `:id: some-name`")
             stamps = {str(k): str(v) for k, v in (of or {}).items()}
-            cells.append(Cell("code", where, tags, {"en": raw.source}, stamps))
+            cells.append(Cell("code", where, tags, {"en": one.source}, stamps))
         elif lang == "en":
             if ident is None:
                 problem(f"number {number}", "en", 'has no id; write +++ {"id": "…", "lang": "en"}')
-            cells.append(Cell("markdown", where, tags, {"en": raw.source}))
+            cells.append(Cell("markdown", where, tags, {"en": one.source}))
         else:
             last = cells[-1] if cells else None
             if last is None or last.kind == "code" or (ident is not None and ident != last.id):
@@ -162,44 +201,30 @@ def read_lesson(path: Path) -> Lesson:
             else:
                 if tags != last.tags and tags:
                     problem(where, lang, f"has tags {tags}, the English has {last.tags}")
-                last.text[lang] = raw.source
+                last.text[lang] = one.source
                 last.of[lang] = str(of or "")
+    return cells
 
+
+def check_order(cells: list[Cell], lesson: str) -> list[Problem]:
+    """Return what is wrong with the ids of a lesson's cells and with their order."""
+    found = []
     for ident, times in Counter(cell.id for cell in cells).items():
         if times > 1:
-            problem(ident, "en", f"this id stands {times} times in the lesson")
+            found.append((ident, f"this id stands {times} times in the lesson"))
         if ident == LINKS:
-            problem(ident, "en", "this id is that of the links which the builder adds at the end")
+            found.append((ident, "this id is that of the links which the builder adds at the end"))
     seen: set[str] = set()
     for cell in cells:
         if "." in cell.id and cell.id.partition(".")[0] not in seen:
-            problem(
-                cell.id,
-                "en",
-                "belongs to an exercise, but no code cell of its name stands before it",
-            )
+            what = "belongs to an exercise, but no code cell of its name stands before it"
+            found.append((cell.id, what))
         if cell.kind == "code":
             seen.add(cell.id)
     if not cells or cells[0].id != "title":
-        problem(
-            "title", "en", 'the first cell must have the id "title" and hold "# Title" and the goal'
-        )
-    minutes = notebook.metadata.get("minutes")
-    if isinstance(minutes, int) is (notebook.metadata.get("sheet") is True):
-        problem(
-            "title",
-            "en",
-            "the file's head must give `minutes: N`, the lesson's length in minutes, or `sheet: true`",
-        )
-    training = notebook.metadata.get("training", False)
-    if not isinstance(training, bool):
-        problem("title", "en", "in the file's head, `training:` is true or it is not there")
-    for cell in cells:
-        for lang, what in check_prose(cell) if cell.kind == "markdown" else check_code(cell):
-            problem(cell.id, lang, what)
-        for lang, what in check_stamps(cell, name):
-            problem(cell.id, lang, what)
-    return Lesson(name, minutes, cells, problems, training is True)
+        what = 'the first cell must have the id "title" and hold "# Title" and the goal'
+        found.append(("title", what))
+    return [Problem(lesson, ident, "en", what) for ident, what in found]
 
 
 STALE = "is stale: the English has changed since it was translated. Revise it, then run: "

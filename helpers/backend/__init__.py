@@ -130,7 +130,6 @@ TEXTS = {
     },
 }
 
-language = "en"  # of the notebook, as its first cell said it
 model = ""  # the name that the last start() returned
 asked: tuple[str | Path | None, bool] = (None, False)  # its `env_file` and `builtin`
 _server: Server | None = None  # the built-in model, once it runs
@@ -204,7 +203,7 @@ def start(
     `env_file` that does not exist, and BackendError, with what to do, for a `.env`
     that cannot be read, a base URL that is none, and a server that does not answer.
     """
-    global language, model, asked
+    global model, asked
     if lang is not None and lang not in LANGUAGES:
         raise ValueError(f"start() knows the languages {', '.join(LANGUAGES)}, not {lang!r}")
     language = lang or system_language()
@@ -240,7 +239,7 @@ def start(
 def builtin_server() -> Server:
     """Return the built-in model; raise BackendError where this notebook talks to another."""
     if _server is None or os.environ.get("OPENAI_BASE_URL") != _server.url:
-        raise BackendError(TEXTS[language]["other"])
+        raise BackendError(TEXTS[i18n.language()]["other"])
     return _server
 
 

@@ -14,7 +14,7 @@ from time import perf_counter
 
 from packaging.requirements import Requirement
 
-from helpers import backend
+from helpers import backend, i18n
 from helpers.i18n import LANGUAGES, system_language
 from helpers.setup import ROOT
 from helpers.setup.processes import typed
@@ -64,7 +64,7 @@ def doctor() -> bool:
     The language and the chat model are those of the notebook (of the last `start()`). One short
     question goes to the chat model.
     """
-    texts = TEXTS[backend.language]
+    texts = TEXTS[i18n.language()]
     well = True
 
     def say(good: bool, line: str) -> None:
@@ -82,11 +82,11 @@ def doctor() -> bool:
         say(True, texts["packages"].format(count=count))
     try:
         file = backend.default_env_file()
-        stored = backend.Settings({}, file, backend.TEXTS[backend.language]).stored
+        stored = backend.Settings({}, file, backend.TEXTS[i18n.language()]).stored
         names = ", ".join(name for name in backend.KNOWN if stored.get(name))
         say(True, texts["env"].format(names=names) if names else texts["no_env"])
         with redirect_stdout(io.StringIO()) as line:
-            model = backend.start(backend.language, *backend.asked)
+            model = backend.start(i18n.language(), *backend.asked)
         say(True, line.getvalue().strip())
     except backend.BackendError as error:
         say(False, str(error))
@@ -127,5 +127,5 @@ def main(command: str, arguments: list[str]) -> int:
     """Run `python -m helpers doctor`; return the exit code."""
     parser = argparse.ArgumentParser(prog=typed(command))
     parser.add_argument("--lang", choices=LANGUAGES, default=system_language())
-    backend.language = parser.parse_args(arguments).lang
+    i18n.use(parser.parse_args(arguments).lang)
     return 0 if doctor() else 1

@@ -22,7 +22,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
 from markdown_it import MarkdownIt
 
-from helpers import backend
+from helpers import i18n
 from helpers.exercises import progress
 
 TEXTS_FILE = Path(__file__).with_name("texts.json")  # the builder makes it from the lessons
@@ -200,10 +200,10 @@ class Exercise:
         show(self._solution())
 
     def _say(self, key: str, **fields: object) -> str:
-        return TEXTS[backend.language][key].format(name=self.name, **fields)
+        return TEXTS[i18n.language()][key].format(name=self.name, **fields)
 
     def _own(self, key: str) -> str:
-        return all_texts()[self.name][key][backend.language]
+        return all_texts()[self.name][key][i18n.language()]
 
     def judge(self, *answers: Any) -> Result:
         """Return the verdict on `answers`; nothing is shown or kept."""
@@ -280,7 +280,7 @@ class Exercise:
         if not (attempted or self._state.solution_asked):
             self._state.solution_asked = True
             return self._say("try_first")
-        code = solution_code(self.name, backend.language)
+        code = solution_code(self.name, i18n.language())
         if code is None:
             return self._say("no_solution")
         return f"{self._say('solution')}\n\n```python\n{code}\n```"
@@ -434,7 +434,7 @@ def overview() -> str:
     """Return how many exercises of each lesson are solved, a line each."""
     import helpers.exercises.checks  # noqa: F401  (fills CHECKS)
 
-    texts = TEXTS[backend.language]
+    texts = TEXTS[i18n.language()]
     try:
         done = progress.read()
     except progress.ProgressError as error:
@@ -468,7 +468,7 @@ def main(command: str, arguments: list[str]) -> int:
     )
     parser.add_argument("--lang", choices=LANGUAGES, default=system_language())
     options = parser.parse_args(arguments)
-    backend.language = options.lang
+    i18n.use(options.lang)
     if options.reset is not None:
         lessons = sorted({name.partition("/")[0] for name in all_texts()})
         chosen = [name for name in lessons if options.reset in (name, name[:2], name[3:])]
@@ -477,7 +477,7 @@ def main(command: str, arguments: list[str]) -> int:
         try:
             progress.reset(chosen[0] if options.reset else None)
         except progress.ProgressError as error:
-            print(TEXTS[backend.language]["not_kept"].format(error=error))
+            print(TEXTS[i18n.language()]["not_kept"].format(error=error))
             return 1
     print(overview())
     return 0

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from langchain_core.messages import AIMessageChunk
 from langchain_openai import ChatOpenAI
 
-from helpers import backend
+from helpers import backend, i18n
 from helpers.exercises import CHECKS, Check, WrongAnswer
 
 
@@ -35,7 +35,7 @@ def choice(name: str, right: str, wrong: str) -> None:
         if letter in list(wrong):
             raise WrongAnswer(letter)
         if letter != right:
-            comma = "、" if backend.language == "zh" else ", "
+            comma = "、" if i18n.language() == "zh" else ", "
             letters = sorted(wrong + right)
             raise WrongAnswer("choices", letters=comma.join(letters), example=letters[0])
 

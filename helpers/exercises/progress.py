@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from helpers import backend
+from helpers import i18n
 from helpers.setup import ROOT
 from helpers.setup.files import try_lock, write_whole
 
@@ -57,7 +57,7 @@ def read() -> dict[str, dict[str, Any]]:
     aside = path.with_name(f"progress-{datetime.now():%Y%m%d-%H%M%S-%f}.json")
     try:
         path.replace(aside)
-        print(SET_ASIDE[backend.language].format(path=path.name, aside=aside))
+        print(SET_ASIDE[i18n.language()].format(path=path.name, aside=aside))
     except FileNotFoundError:  # another notebook has moved it just now
         pass
     except OSError as error:

@@ -24,7 +24,7 @@ from pathlib import Path, PurePath
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, ParamSpec, TypeVar, cast
 
-from helpers import backend
+from helpers import i18n
 from helpers.setup import ROOT
 from helpers.setup.environment import tell
 from helpers.setup.files import try_lock, write_whole
@@ -77,7 +77,7 @@ def missing() -> list[str]:
 def require() -> None:
     """Raise TrainingMissing, in the notebook's language, where what training needs is not installed."""
     if names := missing():
-        lang = backend.language
+        lang = i18n.language()
         listed = ", ".join(names) if lang != "zh" else "、".join(names)
         command = typed("training")
         raise TrainingMissing(tell(MISSING, lang, names=listed, size=SIZE[lang], command=command))
@@ -146,7 +146,7 @@ def lock(path: Path) -> Iterator[None]:
 def say(texts: dict[str, str], **fields: object) -> None:
     """Print a line in the notebook's language, but nothing on a page that is built or compared."""
     if FOLDER_VARIABLE not in os.environ:
-        print(tell(texts, backend.language, **fields))
+        print(tell(texts, i18n.language(), **fields))
 
 
 def kept(function: Callable[P, R]) -> Callable[P, R]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from langchain_core.callbacks import UsageMetadataCallbackHandler
 from langchain_core.messages import AIMessage
 
-from helpers import backend
+from helpers import i18n
 from helpers.views.drawing import columns, decimal
 
 MILLION = 1_000_000  # tokens, for which prices are given
@@ -136,7 +136,7 @@ class TokenBill:
 
     def table(self) -> list[list[str]]:
         """Return the bill as rows of cells: its head, a row a line, and the total."""
-        texts = TEXTS[backend.language]
+        texts = TEXTS[i18n.language()]
         kinds = ["input", "cached", "output", "reasoning"]
         known = [row.tokens for row in self.rows if row.tokens is not None]
         sums = {kind: sum(tokens[kind] for tokens in known) for kind in kinds}
@@ -160,14 +160,14 @@ class TokenBill:
 
     def _total(self, known: Sequence[object], total: str) -> str:
         """Return a total as what it is when only `known` of the rows went into it."""
-        texts = TEXTS[backend.language]
+        texts = TEXTS[i18n.language()]
         if len(known) == len(self.rows):
             return total
         return f"{texts['partly']} {total}" if known else texts["unknown"]
 
     def __repr__(self) -> str:
         if not self.rows:
-            return TEXTS[backend.language]["empty"]
+            return TEXTS[i18n.language()]["empty"]
         return "\n".join([*(" | ".join(cells) for cells in self.table()), self._prices_said()])
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
@@ -177,7 +177,7 @@ class TokenBill:
         return {**bundle, "text/markdown": self._markdown(), "text/plain": repr(self)}
 
     def _prices_said(self) -> str:
-        texts = TEXTS[backend.language]
+        texts = TEXTS[i18n.language()]
         said = [
             texts["price"].format(
                 model=model, input=decimal(price_in, DIGITS), output=decimal(price_out, DIGITS)
@@ -214,7 +214,7 @@ class TokenBill:
         """Return the bill with a field for each price, as a widget."""
         import ipywidgets
 
-        texts = TEXTS[backend.language]
+        texts = TEXTS[i18n.language()]
         shown = ipywidgets.HTML(self._html())
         models = list(dict.fromkeys(row.model for row in self.rows))
         longest = max(
@@ -252,7 +252,7 @@ class TokenBill:
 
 def _rows(calls: Any) -> list[_Row]:
     """Return a bill's lines; raise TypeError, with what was expected, for what is no list of calls."""
-    texts = TEXTS[backend.language]
+    texts = TEXTS[i18n.language()]
     if isinstance(calls, Mapping):
         if all(isinstance(usage, Mapping) and "input_tokens" in usage for usage in calls.values()):
             return [_Row(model, model, _tokens(usage)) for model, usage in calls.items()]
@@ -302,5 +302,5 @@ def _checked(prices: Any) -> dict[str, tuple[float, float]]:
             for pair in prices.values()
         )
     ):
-        raise TypeError(TEXTS[backend.language]["price_type"].format(got=repr(prices)))
+        raise TypeError(TEXTS[i18n.language()]["price_type"].format(got=repr(prices)))
     return {model: (float(pair[0]), float(pair[1])) for model, pair in prices.items()}

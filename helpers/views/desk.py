@@ -12,7 +12,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage, ToolMessage
 
-from helpers import backend
+from helpers import i18n
 
 REDRAW = 0.05  # seconds between two drawings of a reply that is being written
 LATE = 0.5  # seconds in which a text arrives that was typed before Enter or a click on Send
@@ -131,11 +131,11 @@ class Turn:
             self.reply += piece.text
             self.answered = piece.response_metadata.get("model_name") or self.answered
         else:
-            raise TypeError(TEXTS[backend.language]["piece"].format(got=f"{piece!r:.80}"))
+            raise TypeError(TEXTS[i18n.language()]["piece"].format(got=f"{piece!r:.80}"))
 
     def lines(self) -> list[tuple[str, str]]:
         """Return the turn as it is read: who speaks, "" for a remark, and what."""
-        texts = TEXTS[backend.language]
+        texts = TEXTS[i18n.language()]
         speaker = self.model
         if self.answered not in ("", self.model):
             speaker = texts["answered"].format(model=self.model, answered=self.answered)
@@ -151,7 +151,7 @@ class Turn:
         return said
 
     def __repr__(self) -> str:
-        colon = TEXTS[backend.language]["colon"]
+        colon = TEXTS[i18n.language()]["colon"]
         return "\n".join(f"{who}{colon}{what}" if who else what for who, what in self.lines())
 
     def _repr_html_(self) -> str:
@@ -161,7 +161,7 @@ class Turn:
 def _html(line: tuple[str, str]) -> str:
     """Return a line with the speaker in bold, a remark in italics, and markup as text."""
     who, what = (escape(part).replace("\n", "<br>") for part in line)
-    colon = TEXTS[backend.language]["colon"]
+    colon = TEXTS[i18n.language()]["colon"]
     return f"<b>{who}{colon}</b>{what}" if who else f"<i>{what}</i>"
 
 
@@ -180,7 +180,7 @@ class ChatWindow:
     """
 
     def __init__(self, answer: Answer, models: Iterable[str]) -> None:
-        texts = TEXTS[backend.language]
+        texts = TEXTS[i18n.language()]
         if not inspect.isasyncgenfunction(answer):
             raise TypeError(texts["answer"].format(got=f"{answer!r:.80}"))
         names = list(models) if isinstance(models, Iterable) else []
@@ -202,7 +202,7 @@ class ChatWindow:
     def model(self, name: str) -> None:
         if name not in self._names:
             names = ", ".join(self._names)
-            raise ValueError(TEXTS[backend.language]["unknown"].format(got=repr(name), names=names))
+            raise ValueError(TEXTS[i18n.language()]["unknown"].format(got=repr(name), names=names))
         self._model = name
         if self._panel is not None:
             self._panel.choice.value = name
@@ -219,7 +219,7 @@ class ChatWindow:
         Cancelled, it stops the turn.
         """
         if not isinstance(text, str) or not text.strip():
-            raise TypeError(TEXTS[backend.language]["text"].format(got=repr(text)))
+            raise TypeError(TEXTS[i18n.language()]["text"].format(got=repr(text)))
         turn, task = self.begin(text)
         try:
             await asyncio.wait({task})
@@ -230,7 +230,7 @@ class ChatWindow:
     def begin(self, text: str) -> tuple[Turn, asyncio.Task[None]]:
         """Begin a turn in the running event loop; raise RuntimeError while there is another."""
         if self.busy:
-            raise RuntimeError(TEXTS[backend.language]["busy"])
+            raise RuntimeError(TEXTS[i18n.language()]["busy"])
         turn = Turn(text, self._model)
         self.turns.append(turn)
         self._task = asyncio.get_running_loop().create_task(self._run(turn))
@@ -263,11 +263,11 @@ class ChatWindow:
             self._panel.show(turn)
 
     def __repr__(self) -> str:
-        return "\n".join(map(repr, self.turns)) or TEXTS[backend.language]["empty"]
+        return "\n".join(map(repr, self.turns)) or TEXTS[i18n.language()]["empty"]
 
     def _repr_html_(self) -> str:
         said = "\n".join(turn._repr_html_() for turn in self.turns)
-        return said or f"<p>{TEXTS[backend.language]['empty']}</p>"
+        return said or f"<p>{TEXTS[i18n.language()]['empty']}</p>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         if self._panel is None:
@@ -282,7 +282,7 @@ class _Panel:
     def __init__(self, window: ChatWindow, names: list[str]) -> None:
         import ipywidgets
 
-        texts = TEXTS[backend.language]
+        texts = TEXTS[i18n.language()]
         self.window = window
         self.loop = _running_loop()
         self.drawing: asyncio.TimerHandle | None = None
@@ -368,7 +368,7 @@ class _Panel:
 
     def send(self) -> None:
         """Send what the field holds, unless it is empty or a reply is being written."""
-        texts = TEXTS[backend.language]
+        texts = TEXTS[i18n.language()]
         self._wait_no_more()
         typed = self.field.value
         if self.window.busy:
@@ -389,7 +389,7 @@ class _Panel:
         if self.window.busy:
             self.window.stop()
         else:
-            self.say(TEXTS[backend.language]["idle"])
+            self.say(TEXTS[i18n.language()]["idle"])
         self.field.focus()
 
     def say(self, remark: str) -> None:
@@ -409,7 +409,7 @@ class _Panel:
         if self.drawing is not None:
             self.drawing.cancel()
             self.drawing = None
-        texts = TEXTS[backend.language]
+        texts = TEXTS[i18n.language()]
         missing = len(self.window.turns) - len(self.log.children)
         if missing:
             self.log.children = (*self.log.children, *(self.html() for _ in range(missing)))

@@ -6,7 +6,7 @@ import unicodedata
 from html import escape
 from typing import Any
 
-from helpers import backend
+from helpers import i18n
 
 WIDTH = 720  # of a picture, in pixels
 CLOSING = "，。；：、！？）”"  # signs that may not begin a line
@@ -14,7 +14,7 @@ CLOSING = "，。；：、！？）”"  # signs that may not begin a line
 
 def decimal(value: float, form: str = ".2f") -> str:
     """Return a number as text in Python's format `form`, with a decimal comma in French."""
-    return f"{value:{form}}".replace(".", "," if backend.language == "fr" else ".")
+    return f"{value:{form}}".replace(".", "," if i18n.language() == "fr" else ".")
 
 
 def counted(count: int) -> dict[str, object]:

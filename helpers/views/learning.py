@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from helpers import backend
+from helpers import i18n
 from helpers.views.drawing import WIDTH, bundle, decimal, picture
 
 TEXTS = {
@@ -67,10 +67,10 @@ class LossCurves:
         values = [value for points in self.curves.values() for pair in points for value in pair]
         whole = all(len(points) > 1 for points in self.curves.values())
         if not values or not whole or not all(map(math.isfinite, values)):
-            raise ValueError(TEXTS[backend.language]["empty"].format(got=repr(curves)[:80]))
+            raise ValueError(TEXTS[i18n.language()]["empty"].format(got=repr(curves)[:80]))
 
     def __repr__(self) -> str:
-        texts = TEXTS[backend.language]
+        texts = TEXTS[i18n.language()]
         said = [
             texts["curve"].format(
                 name=name, first=decimal(points[0][1]), last=decimal(points[-1][1])
@@ -84,7 +84,7 @@ class LossCurves:
 
     def svg(self) -> str:
         """Return the picture: losses upwards, steps to the right, a legend below."""
-        texts = TEXTS[backend.language]
+        texts = TEXTS[i18n.language()]
         last = max(step for points in self.curves.values() for step, _ in points)
         most = min(HIGHEST, max(loss for points in self.curves.values() for _, loss in points))
         top = next(rung for rung in (0.5, 1.0, 2.0, 4.0, HIGHEST) if most <= rung)
@@ -125,7 +125,7 @@ class LossCurves:
                 f'stroke-dasharray="{dash}"/><text x="{LEFT + 50}" y="{y}" fill="#222">'
                 f"{escape(name)}</text>"
             )
-        names = ("、" if backend.language == "zh" else ", ").join(self.curves)
+        names = ("、" if i18n.language() == "zh" else ", ").join(self.curves)
         height = base + 44 + 20 * len(self.curves)
         return picture(height, texts["title"].format(names=names), parts)
 
@@ -149,7 +149,7 @@ class ScoreTable:
             self.head = list(next(iter(next(iter(scores.values())).values())))
         except (AttributeError, StopIteration, TypeError, ValueError):
             got = repr(scores)[:80]
-            raise ValueError(TEXTS[backend.language]["scores"].format(got=got)) from None
+            raise ValueError(TEXTS[i18n.language()]["scores"].format(got=got)) from None
 
     def __repr__(self) -> str:
         return "\n".join(" | ".join(row) for row in [["", "", *self.head], *self.rows])
@@ -164,4 +164,4 @@ def cell(value: float, plain: bool) -> str:
     """Return a number as it stands in the table."""
     if plain:
         return decimal(value)
-    return f"{value:.0%}".replace("%", "\u00a0%" if backend.language == "fr" else "%")
+    return f"{value:.0%}".replace("%", "\u00a0%" if i18n.language() == "fr" else "%")

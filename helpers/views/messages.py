@@ -9,7 +9,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage, convert_to_openai_messages
 
-from helpers import backend
+from helpers import i18n
 from helpers.builtin import template
 
 TEXTS = {
@@ -54,7 +54,7 @@ class MessageView:
             and messages
             and all(isinstance(message, BaseMessage) for message in messages)
         ):
-            raise TypeError(TEXTS[backend.language]["expected"].format(got=f"{messages!r:.80}"))
+            raise TypeError(TEXTS[i18n.language()]["expected"].format(got=f"{messages!r:.80}"))
         self.messages = messages
 
     def __repr__(self) -> str:
@@ -69,7 +69,7 @@ class MessageView:
         return [type(message).__name__, wire, turn(message)]
 
     def _markdown(self) -> str:
-        texts = TEXTS[backend.language]
+        texts = TEXTS[i18n.language()]
         rows = [
             [
                 "`" + cell.replace("\n", "↵").replace("|", "\\|").replace("`", "'") + "`"
@@ -82,7 +82,7 @@ class MessageView:
 
     def _html(self, number: int) -> str:
         """Return the three sides of the message `number`, counted from 1, below its name."""
-        message, texts = self.messages[number - 1], TEXTS[backend.language]
+        message, texts = self.messages[number - 1], TEXTS[i18n.language()]
         fields = ",\n".join(f"    {name}={value!r}" for name, value in message.__repr_args__())
         sides = {
             "object": f"{type(message).__name__}(\n{fields},\n)",
@@ -108,7 +108,7 @@ class MessageView:
                 (f"{number} {type(message).__name__}", number)
                 for number, message in enumerate(self.messages, 1)
             ],
-            description=TEXTS[backend.language]["choose"],
+            description=TEXTS[i18n.language()]["choose"],
             style={"button_width": "max-content"},
         )
         shown = ipywidgets.HTML(self._html(1))

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from markdown_it import MarkdownIt
 
-from helpers import backend
+from helpers import i18n
 
 FILE = Path(__file__).with_name("providers.yaml")
 
@@ -64,18 +64,18 @@ class Providers:
         return {
             "install": f"`pip install {provider['package']}`",
             "key": f"`{provider['key']}`",
-            "own": TEXTS[backend.language]["spelling"].format(**provider),
+            "own": TEXTS[i18n.language()]["spelling"].format(**provider),
             "cut": f'`response_metadata["{provider["reason"]}"] == "{provider["cut"]}"`',
         }
 
     def tab(self, provider: dict[str, str]) -> str:
         """Return one provider's tab, as Markdown."""
-        texts, facts = TEXTS[backend.language], self.facts(provider)
+        texts, facts = TEXTS[i18n.language()], self.facts(provider)
         lines = [f"- {texts[key].format(fact)}" for key, fact in facts.items()]
         return "\n".join(["```python", "\n\n".join(code(provider)), "```", *lines])
 
     def __repr__(self) -> str:
-        head = TEXTS[backend.language]["head"]
+        head = TEXTS[i18n.language()]["head"]
         rows = [head, "| --- " * (head.count("|") - 1) + "|"]
         for provider in load():
             install, *others = self.facts(provider).values()

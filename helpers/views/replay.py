@@ -14,7 +14,7 @@ import jsonpointer
 from langchain_core.messages import BaseMessage
 from langchain_core.tracers.log_stream import RunLog, RunLogPatch
 
-from helpers import backend
+from helpers import i18n
 from helpers.views.drawing import counted
 
 TEXTS = {
@@ -346,7 +346,7 @@ class _Events:
 
 
 def _say(key: str, **fields: object) -> str:
-    return TEXTS[backend.language][key].format(**fields)
+    return TEXTS[i18n.language()][key].format(**fields)
 
 
 def _is_patch(step: Any) -> bool:

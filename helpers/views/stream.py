@@ -10,7 +10,7 @@ from typing import Any
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
 
-from helpers import backend
+from helpers import i18n
 from helpers.views.drawing import WIDTH, bundle, counted, decimal, picture, wrap
 
 TEXTS = {
@@ -77,7 +77,7 @@ class _Stream:
         self.live.value = self.svg()
 
     def __repr__(self) -> str:
-        texts = TEXTS[backend.language]
+        texts = TEXTS[i18n.language()]
         if not self.arrivals:
             return texts["none"]
         first, last = self.arrivals[0][0], self.arrivals[-1][0]
@@ -95,7 +95,7 @@ class _Stream:
 
     def svg(self) -> str:
         """Return the picture: a stroke for each token on the line of time, and the text below."""
-        texts = TEXTS[backend.language]
+        texts = TEXTS[i18n.language()]
         lines = wrap("".join(text for _, text in self.arrivals), limit=92)
         parts = [
             f'<text x="10" y="18" fill="#222">{escape(repr(self))}</text>',

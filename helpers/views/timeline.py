@@ -12,7 +12,7 @@ from uuid import UUID
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage
 
-from helpers import backend
+from helpers import i18n
 from helpers.views.drawing import WIDTH, bundle, counted, decimal, picture
 
 LANE = {
@@ -35,7 +35,7 @@ class _Lane:
         return max((end for _, end, _ in self.spans.values()), default=0.0)
 
     def __str__(self) -> str:
-        return LANE[backend.language].format(
+        return LANE[i18n.language()].format(
             title=self.title, seconds=decimal(self.seconds), **counted(len(self.spans))
         )
 

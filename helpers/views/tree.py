@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, BaseMessage, messages_from_dict
 from langchain_core.prompt_values import PromptValue
 from langchain_core.tracers.schemas import Run
 
-from helpers import backend
+from helpers import i18n
 from helpers.views.drawing import decimal
 
 MODELS = ("llm", "chat_model")  # the types of a model's run; the second where messages are kept
@@ -82,14 +82,14 @@ class RunTree:
 
     def __init__(self, runs: list[Run]) -> None:
         if isinstance(runs, Run):
-            raise TypeError(TEXTS[backend.language]["single"])
+            raise TypeError(TEXTS[i18n.language()]["single"])
         if not (isinstance(runs, (list, tuple)) and all(isinstance(run, Run) for run in runs)):
-            raise TypeError(TEXTS[backend.language]["type"].format(got=f"{runs!r:.80}"))
+            raise TypeError(TEXTS[i18n.language()]["type"].format(got=f"{runs!r:.80}"))
         self.runs = runs
 
     def __repr__(self) -> str:
         if not self.runs:
-            return TEXTS[backend.language]["none"]
+            return TEXTS[i18n.language()]["none"]
         return "\n".join(
             "  " * depth + " · ".join([_title(run), *filter(None, [_shortened(_error(run))])])
             for top in self.runs
@@ -97,7 +97,7 @@ class RunTree:
         )
 
     def _repr_html_(self) -> str:
-        texts = TEXTS[backend.language]
+        texts = TEXTS[i18n.language()]
         if not self.runs:
             return f"<p>{texts['none']}</p>"
         return f'<div role="group" aria-label="{texts["title"]}">\n{_list(self.runs)}\n</div>'
@@ -123,7 +123,7 @@ def _item(run: Run) -> str:
         "parameters": _parameters(run),
         "error": _error(run),
     }
-    parts = [_part(TEXTS[backend.language][name], text) for name, text in fields.items() if text]
+    parts = [_part(TEXTS[i18n.language()][name], text) for name, text in fields.items() if text]
     if run.child_runs:
         parts.append(_list(run.child_runs))
     state = " open" if run.child_runs or run.error else ""
@@ -138,12 +138,12 @@ def _part(name: str, text: str) -> str:
     """Return what went into a run or came out of it, of several lines each on its own."""
     lines = escape(_shortened(text)).split("\n")
     begin = "<br>" if len(lines) > 1 else ""
-    return f"<p><b>{name}</b>{TEXTS[backend.language]['colon']}{begin}{'<br>'.join(lines)}</p>"
+    return f"<p><b>{name}</b>{TEXTS[i18n.language()]['colon']}{begin}{'<br>'.join(lines)}</p>"
 
 
 def _title(run: Run) -> str:
     """Return a run's name, kind, time, tokens and, where it failed, a word that says so."""
-    texts = TEXTS[backend.language]
+    texts = TEXTS[i18n.language()]
     parts = [run.name, run.run_type, texts["unfinished"], *_tokens(run)]
     if run.end_time is not None:
         parts[2] = f"{decimal((run.end_time - run.start_time).total_seconds())} s"
@@ -158,9 +158,9 @@ def _tokens(run: Run) -> list[str]:
     usages = [_usage(model) for model in models]
     known = [usage for usage in usages if usage is not None]
     if len(known) < len(usages):
-        return [TEXTS[backend.language]["unknown"]]
+        return [TEXTS[i18n.language()]["unknown"]]
     sums = {kind: sum(u[kind] for u in known) for kind in ("input_tokens", "output_tokens")}
-    return [TEXTS[backend.language]["tokens"].format(**sums)]
+    return [TEXTS[i18n.language()]["tokens"].format(**sums)]
 
 
 def _usage(model: Run) -> Mapping[str, int] | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import helpers
-from helpers import backend
+from helpers import backend, i18n
 from helpers.backend import doctor as health
 from helpers.i18n import LANGUAGES
 
@@ -40,7 +40,7 @@ def test_a_server_that_is_not_there_is_named_and_the_key_is_not(
         f"OPENAI_BASE_URL=http://127.0.0.1:9/v1\nOPENAI_API_KEY={CANARY}\n", "utf-8"
     )
     monkeypatch.setenv(backend.ENV_FILE_VARIABLE, str(env_file))
-    monkeypatch.setattr(backend, "language", lang)
+    i18n.use(lang)
     assert health.doctor() is False
     printed = capsys.readouterr().out
     assert "!! " in printed and "127.0.0.1:9" in printed and "OPENAI_BASE_URL" in printed

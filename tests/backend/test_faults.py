@@ -18,7 +18,7 @@ import pytest
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
-from helpers import backend
+from helpers import backend, i18n
 from helpers.backend import faults
 from helpers.builtin import server
 from helpers.i18n import LANGUAGES
@@ -43,7 +43,7 @@ def running(
     caplog.set_level(logging.DEBUG)
     before = dict(os.environ)
     monkeypatch.setattr(backend, "_server", started)
-    monkeypatch.setattr(backend, "language", "en")
+    i18n.use("en")
     monkeypatch.setenv("OPENAI_BASE_URL", started.url)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("LANGSMITH_TRACING_V2", "false")
@@ -297,7 +297,7 @@ def test_connections_are_refused_exactly_as_long_as_the_block() -> None:
 def test_what_is_shown_in_each_language(
     lang: str, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backend, "language", lang)
+    i18n.use(lang)
     with faults.reset(times=1) as calls:
         chat(retries=1).invoke(COUNT)
     assert str(calls) == repr(calls) == expected
@@ -307,7 +307,7 @@ def test_what_is_shown_in_each_language(
 def test_another_model_cannot_be_made_to_fail(lang: str, running: server.Server) -> None:
     for url, builtin in [("https://example.org/v1", running), (running.url, None)]:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(backend, "language", lang)
+            i18n.use(lang)
             patch.setattr(backend, "_server", builtin)
             patch.setenv("OPENAI_BASE_URL", url)
             with pytest.raises(backend.BackendError, match=f'start."{lang}", builtin=True'):

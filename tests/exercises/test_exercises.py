@@ -19,7 +19,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 import helpers
-from helpers import backend, exercises
+from helpers import backend, exercises, i18n
 from helpers.authoring import builder
 from helpers.authoring.source import SOLUTION, Cell, Lesson
 from helpers.exercises import CHECKS, CORRECT, INCORRECT, UNTOUCHED, WrongAnswer, exercise, progress
@@ -43,9 +43,9 @@ def own_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
     """A progress folder of the test's own, and no memory of hints; returns the folder."""
     monkeypatch.setenv(progress.FOLDER_VARIABLE, str(tmp_path / "progress"))
     monkeypatch.setattr(exercises, "_states", {})
-    before = backend.language
+    before = i18n.language()
     yield tmp_path / "progress"
-    backend.language = before
+    i18n.use(before)
 
 
 def parts(lesson: Lesson, exercise_id: str) -> list[Cell]:
@@ -106,9 +106,9 @@ def test_every_exercise_untouched_wrong_and_right(
         if name in CHECKS:
             found.append(name)
             for other in LANGUAGES:
-                backend.language = other
+                i18n.use(other)
                 judge_all(lesson, cell, other, names)
-            backend.language = lang
+            i18n.use(lang)
         run(cell.source(lang, solution=True), names)
     assert 2 <= len(found) <= 4
     assert set(found) == {name for name in CHECKS if name.startswith(lesson.name)}
@@ -147,7 +147,7 @@ def test_texts_of_an_exercise_are_all_there_and_hints_add_something(lesson: Less
 
 @pytest.fixture
 def stream_exercise(capsys: pytest.CaptureFixture[str]) -> exercises.Exercise:
-    backend.language = "en"
+    i18n.use("en")
     return exercise("04-stream/first-token")
 
 
@@ -159,7 +159,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> str:
     "error", [asyncio.CancelledError, GeneratorExit, SystemExit, BaseException]
 )
 def test_whatever_an_answer_raises_is_shown(error: type[BaseException]) -> None:
-    backend.language = "en"
+    i18n.use("en")
 
     def answer(stream: Any) -> None:
         raise error
@@ -177,7 +177,7 @@ def test_an_interrupt_stops_a_check() -> None:
 
 
 def test_pytests_own_failures_are_failures() -> None:
-    backend.language = "en"
+    i18n.use("en")
 
     def check_headline(headline: Any) -> None:
         pytest.fail("on principle")
@@ -257,7 +257,7 @@ def test_without_the_sources_there_is_no_solution_and_everything_else_works(
     from helpers.authoring import source
 
     monkeypatch.setattr(source, "SOURCE", tmp_path / "nothing")
-    backend.language = lang
+    i18n.use(lang)
     one = exercise("04-stream/first-token")
     one.check(lambda stream: next(chunk.text for chunk in stream if chunk.text))
     one.hint()
@@ -334,7 +334,7 @@ def test_of_a_class_that_is_half_done_the_methods_are_named_that_are_not() -> No
     parts = exercises.stubs_in
     assert [parts("A", kind) for kind in (Untouched, Working, ...)] == [["A"], [], ["A"]]
     assert parts("A", HalfDone) == ["A.second"]
-    backend.language = "en"
+    i18n.use("en")
     tally = exercise("08-usage-and-tracing/tally")
     half, untouched = tally.judge(HalfDone), tally.judge(Untouched)
     assert half.outcome == untouched.outcome == UNTOUCHED
@@ -344,7 +344,7 @@ def test_of_a_class_that_is_half_done_the_methods_are_named_that_are_not() -> No
 
 def test_the_buttons_check_the_names_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pressed again after the cell was changed, Check judges what the name holds then."""
-    backend.language = "en"
+    i18n.use("en")
     held: dict[str, Any] = {}
     shell = type("Shell", (), {"user_ns": held})
     monkeypatch.setattr(InteractiveShell, "instance", lambda: shell)
@@ -385,7 +385,7 @@ def test_a_damaged_or_older_progress_file_is_set_aside(own_progress: Path, conte
 def test_progress_counts_attempts_keeps_success_and_starts_over(
     own_progress: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    backend.language = "en"
+    i18n.use("en")
     for name, solved in [
         ("04-stream/first-token", True),
         ("04-stream/first-token", False),
@@ -416,7 +416,7 @@ def test_what_cannot_be_read_is_not_written_over(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Neither a file that the system will not open, nor a damaged one that cannot be moved."""
-    backend.language = "en"
+    i18n.use("en")
     own_progress.mkdir()
     file = own_progress / "progress.json"
     content = '{"version": 1, "exercises": {}}' if failing == "read_text" else "{"
@@ -454,7 +454,7 @@ def test_two_notebooks_at_once_lose_nothing(own_progress: Path) -> None:
 def test_a_folder_that_cannot_be_written_to_is_no_reason_to_fail(
     own_progress: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    backend.language = "en"
+    i18n.use("en")
     own_progress.write_text("a file where the folder should be", encoding="utf-8")
     exercise("04-stream/first-token").check(lambda stream: next(c.text for c in stream if c.text))
     text = said(capsys)
@@ -532,7 +532,7 @@ def test_what_is_handed_over_wrongly_is_said_and_not_raised(lang: str) -> None:
     def leave(stream: Any) -> None:
         sys.exit(1)
 
-    backend.language = lang
+    i18n.use(lang)
     texts = exercises.TEXTS[lang]
     first_token = exercise("04-stream/first-token")
     save_load = exercise("02-messages/save-load")
@@ -551,7 +551,7 @@ def test_what_is_handed_over_wrongly_is_said_and_not_raised(lang: str) -> None:
 
 @pytest.mark.parametrize(("answer", "outcome"), [("b", CORRECT), ("B)", CORRECT), ("(b)", CORRECT), ("b) the server", CORRECT), ("", INCORRECT), ("ab", INCORRECT), ("ac", INCORRECT), (None, INCORRECT)])  # fmt: skip
 def test_a_choice_is_a_letter_however_it_is_written(answer: object, outcome: str) -> None:
-    backend.language = "en"
+    i18n.use("en")
     assert exercise("00-start/both").judge(answer).outcome == outcome
 
 

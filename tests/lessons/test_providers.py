@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
-from helpers import backend
+from helpers import i18n
 from helpers.authoring.source import Lesson, lesson_paths, read_lesson
 from helpers.backend.saving import WIDGET_VIEW
 from helpers.i18n import LANGUAGES
@@ -203,7 +203,7 @@ def test_the_lessons_list_of_endings_is_that_of_the_tabs() -> None:
 
 @pytest.fixture(params=LANGUAGES)
 def lang(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(backend, "language", request.param)
+    i18n.use(request.param)
     yield request.param
 
 

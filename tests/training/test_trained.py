@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from helpers import backend
+from helpers import i18n
 from helpers.i18n import LANGUAGES
 from helpers.setup import ROOT, processes
 from helpers.training import trained
@@ -69,7 +69,7 @@ def test_what_is_missing_is_said_in_one_sentence(
     lang: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trained, "PACKAGES", ("json", "nowhere_to_be_found"))
-    monkeypatch.setattr(backend, "language", lang)
+    i18n.use(lang)
     with pytest.raises(trained.TrainingMissing) as caught:
         trained.require()
     said = str(caught.value)
@@ -189,7 +189,7 @@ def test_a_learner_is_told_that_it_was_loaded_and_how_to_train_anew(
 ) -> None:
     monkeypatch.delenv(trained.FOLDER_VARIABLE)
     monkeypatch.setattr(trained, "ROOT", tmp_path)
-    monkeypatch.setattr(backend, "language", lang)
+    i18n.use(lang)
     make(TRAIN)["train"](linear(torch))
     assert capsys.readouterr().out == "0 1 2 "
     make(TRAIN)["train"](linear(torch))

@@ -8,7 +8,7 @@ import pytest
 from langchain_core.callbacks import get_usage_metadata_callback
 from langchain_core.messages import AIMessage
 
-from helpers import backend
+from helpers import i18n
 from helpers.i18n import LANGUAGES
 from helpers.views import TokenBill, bill
 
@@ -17,7 +17,7 @@ PRICES = {"big": (1.0, 4.0), "small": (0.5, 2.0)}
 
 @pytest.fixture(autouse=True)
 def english(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend, "language", "en")
+    i18n.use("en")
 
 
 def message(model: str, tokens: tuple[int, int] | None, **details: Any) -> AIMessage:
@@ -142,7 +142,7 @@ def test_a_model_without_a_price_has_a_cost_as_soon_as_both_prices_are_typed_in(
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_bad_data_is_said_in_the_readers_language(lang: str) -> None:
-    backend.language = lang
+    i18n.use(lang)
     texts = bill.TEXTS[lang]
     assert set(texts) == set(bill.TEXTS["en"])
     good = message("big", (1, 1))
@@ -161,7 +161,7 @@ def test_bad_data_is_said_in_the_readers_language(lang: str) -> None:
 
 
 def test_a_french_bill_has_decimal_commas(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend, "language", "fr")
+    i18n.use("fr")
     made = TokenBill([message("small", (1000, 200))], PRICES)
     assert made.table()[-1][-1] == "0,000900"
     assert made._prices_said().endswith("small 0,5 en entrée, 2 en sortie.")

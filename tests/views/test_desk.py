@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk, ToolMessage
 
-from helpers import backend
+from helpers import i18n
 from helpers.backend.saving import WIDGET_VIEW
 from helpers.i18n import LANGUAGES
 from helpers.views import ChatWindow
@@ -22,7 +22,7 @@ closed: list[str] = []  # the texts whose answers were stopped in the middle
 
 @pytest.fixture(autouse=True)
 def english(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend, "language", "en")
+    i18n.use("en")
     closed.clear()
 
 
@@ -331,7 +331,7 @@ def test_a_window_needs_no_event_loop_to_be_made_and_shown() -> None:
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 async def test_each_language_labels_everything(lang: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend, "language", lang)
+    i18n.use(lang)
     texts = TEXTS[lang]
     shown = window()
     choice, log, field, send, stop, remark = parts(shown)
@@ -369,7 +369,7 @@ def sync(text: str, model: str) -> Any:
 def test_bad_data_is_named(
     function: Any, models: Any, lang: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backend, "language", lang)
+    i18n.use(lang)
     with pytest.raises(TypeError, match=r"ChatWindow\(answer, models\)"):
         ChatWindow(function, models)
 

@@ -8,13 +8,13 @@ from uuid import uuid4
 import pytest
 from langchain_core.messages import AIMessageChunk, HumanMessage
 
-from helpers import backend, views
+from helpers import i18n, views
 from helpers.views import drawing, timeline
 
 
 @pytest.fixture(autouse=True)
 def english(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend, "language", "en")
+    i18n.use("en")
 
 
 def test_watch_passes_every_chunk_on_unchanged(capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,7 +59,7 @@ def test_a_timeline_draws_each_call_to_scale(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_french_has_a_decimal_comma(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend, "language", "fr")
+    i18n.use("fr")
     clock = views.Timeline().lane("une boucle")
     assert repr(clock) == "une boucle\u00a0: 0 appels en 0,00 s"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from helpers import backend
+from helpers import i18n
 from helpers.views import LossCurves, ScoreTable
 
 POINTS = [(0, 7.6), (10, 2.0), (20, 0.5)]
@@ -16,7 +16,7 @@ SCORES = {"before": {"en": {"exact": 0.0, "perplexity": 61.25}}}
 
 @pytest.fixture(autouse=True)
 def in_english(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend, "language", "en")
+    i18n.use("en")
 
 
 def test_curves_go_down_where_the_loss_goes_down_and_are_named() -> None:
@@ -34,7 +34,7 @@ def test_a_reader_without_the_picture_gets_the_ends_of_each_curve(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert repr(LossCurves({"train": POINTS})) == "train goes from 7.60 to 0.50"
-    monkeypatch.setattr(backend, "language", "fr")
+    i18n.use("fr")
     assert repr(LossCurves({"train": POINTS})) == "train va de 7,60 à 0,50"
 
 
@@ -50,7 +50,7 @@ def test_the_table_has_a_row_for_each_network_and_language(
     table = ScoreTable(SCORES, plain=["perplexity"])._repr_markdown_()
     assert table.splitlines()[0] == "|  |  | exact | perplexity |"
     assert table.splitlines()[2] == "| before | en | 0% | 61.25 |"
-    monkeypatch.setattr(backend, "language", "fr")
+    i18n.use("fr")
     table = ScoreTable(SCORES, plain=["perplexity"])._repr_markdown_()
     assert table.splitlines()[2] == "| before | en | 0\u00a0% | 61,25 |"
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
-from helpers import backend
+from helpers import i18n
 from helpers.backend.saving import WIDGET_VIEW
 from helpers.i18n import LANGUAGES
 from helpers.views import MessageView
@@ -24,7 +24,7 @@ TALK = [
 
 @pytest.fixture(autouse=True)
 def english(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend, "language", "en")
+    i18n.use("en")
 
 
 def test_turns_are_what_the_template_makes_of_messages() -> None:
@@ -69,6 +69,6 @@ def test_two_messages_that_are_equal_are_told_apart() -> None:
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("bad", [[], "Hello!", None, [("human", "x")], HumanMessage("x")])
 def test_bad_data_is_named(bad: Any, lang: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend, "language", lang)
+    i18n.use(lang)
     with pytest.raises(TypeError, match=r"MessageView\(…\)"):
         MessageView(bad)

@@ -10,7 +10,7 @@ import pytest
 from langchain_core.messages import AIMessageChunk
 from langchain_core.tracers.log_stream import RunLogPatch
 
-from helpers import backend
+from helpers import i18n
 from helpers.i18n import LANGUAGES
 from helpers.views import Replay
 from helpers.views.replay import TEXTS
@@ -18,7 +18,7 @@ from helpers.views.replay import TEXTS
 
 @pytest.fixture(autouse=True)
 def english(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend, "language", "en")
+    i18n.use("en")
 
 
 def patch(*ops: tuple[str, str, Any]) -> RunLogPatch:
@@ -156,7 +156,7 @@ def test_the_buttons_move_the_slider_and_stop_at_the_ends() -> None:
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_a_saved_page_shows_a_table(lang: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend, "language", lang)
+    i18n.use(lang)
     bundle = Replay(EVENTS)._repr_mimebundle_()
     table = bundle["text/markdown"].splitlines()
     head = TEXTS[lang]["event_head"].split("|")
@@ -217,7 +217,7 @@ BAD: list[tuple[Any, str, type[Exception]]] = [
 def test_bad_data_is_named_in_the_readers_language(
     recorded: Any, key: str, kind: type[Exception], lang: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backend, "language", lang)
+    i18n.use(lang)
     with pytest.raises(kind) as caught:
         Replay(recorded)
     beginning = TEXTS[lang][key].partition("{")[0][:40]

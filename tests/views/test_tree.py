@@ -19,7 +19,7 @@ from langchain_core.tracers import BaseTracer
 from langchain_core.tracers.context import collect_runs
 from langchain_core.tracers.schemas import Run
 
-from helpers import backend
+from helpers import i18n
 from helpers.i18n import LANGUAGES
 from helpers.views import RunTree, tree
 
@@ -30,7 +30,7 @@ PROMPT = ChatPromptTemplate([("system", "Be brief."), ("human", "{question}")])
 
 @pytest.fixture(autouse=True)
 def english(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend, "language", "en")
+    i18n.use("en")
 
 
 def model(*answers: AIMessage) -> GenericFakeChatModel:
@@ -215,7 +215,7 @@ def test_what_has_several_lines_begins_on_a_new_one() -> None:
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_what_is_no_run_is_said_in_the_readers_language(lang: str) -> None:
-    backend.language = lang
+    i18n.use(lang)
     texts = tree.TEXTS[lang]
     assert set(texts) == set(tree.TEXTS["en"])
     with collect_runs() as collected:

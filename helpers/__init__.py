@@ -5,7 +5,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from helpers.exercises import Exercise
+    from helpers.exercises.exercise import Exercise
+
+# All that a lesson imports, by module: these names stay, everything else may change.
+PUBLIC = {
+    "helpers": ("doctor", "exercise", "show_progress", "start"),
+    "helpers.backend": ("faults",),
+    "helpers.backend.receiver": ("Receiver",),
+    "helpers.models": ("naive_parrot", "parrot_link"),
+    "helpers.models.chat_shop": ("ChatShop",),
+    "helpers.models.naive_parrot": ("ChatParrotLink",),
+    "helpers.models.parrot_link": ("ChatParrotLink",),
+    "helpers.training": ("shop_data", "trained"),
+    "helpers.training.muon": ("Muon",),
+    "helpers.training.shop_data": ("LANGUAGES", "intent_of"),
+    "helpers.training.trained": ("kept",),
+    "helpers.views": (
+        "ChatWindow",
+        "LossCurves",
+        "MessageView",
+        "Providers",
+        "Replay",
+        "RunTree",
+        "ScoreTable",
+        "Timeline",
+        "TokenBill",
+        "watch",
+    ),
+}
 
 
 def start(lang: str | None = None, env_file: str | None = None, builtin: bool = False) -> str:

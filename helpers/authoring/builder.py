@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -192,13 +194,8 @@ def compare(name: str, lang: str, built: Any, committed: Any) -> list[Problem]:
 
 
 def read_course(names: list[str] | None = None) -> tuple[list[Lesson], list[Lesson]]:
-    """Return (all lessons, the lessons named).
-
-    Raises SourceError for an unknown name, and where this copy of the course has no sources.
-    """
+    """Return (all lessons, the lessons named). Raises SourceError for an unknown name."""
     lessons = [read_lesson(path) for path in lesson_paths()]
-    if not lessons:
-        raise SourceError("There is no lesson in notebooks/source: this copy has no sources.")
     wanted = {path.stem for path in lesson_paths(names)}
     return lessons, [lesson for lesson in lessons if lesson.name in wanted]
 
@@ -280,10 +277,7 @@ def check(names: list[str]) -> list[Problem]:
 
 
 def status() -> str:
-    """Return a table of the lessons: what is stale, missing or unbuilt, or that nothing is.
-
-    Raises SourceError where there are no sources.
-    """
+    """Return a table of the lessons: what is stale, missing or unbuilt, or that nothing is."""
     lessons, _ = read_course()
     problems = check([])
     lines = []
@@ -292,7 +286,7 @@ def status() -> str:
         lines.append(f"{lesson.name}:{'' if own else ' ready'}")
         lines += [f"  {replace(problem, lesson='')}" for problem in own]
         problems = [problem for problem in problems if problem not in own]
-    return "\n".join([*lines, *map(str, problems)])
+    return "\n".join([*lines, *map(str, problems)]) or "There is no lesson in notebooks/source."
 
 
 def translated(lesson: str, cell: str, lang: str) -> str:
@@ -311,3 +305,40 @@ def translated(lesson: str, cell: str, lang: str) -> str:
     file = file_of(path, cell)
     write_whole(file, restamp(file.read_text(encoding="utf-8"), found[0], lang))
     return f"{path.stem}, cell {cell!r}, {lang}: stamped {found[0].stamp()}"
+
+
+def main(command: str, arguments: list[str]) -> int:
+    """Run `build`, `status` or `translated` with its arguments; return the exit code."""
+    parser = argparse.ArgumentParser(prog=typed(command))
+    if command == "build":
+        parser.add_argument(
+            "lessons", nargs="*", metavar="LESSON", help="for example 04 or 04-stream"
+        )
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument("--check", action="store_true", help="compare, run nothing, write nothing")
+        how.add_argument(
+            "--solutions", metavar="DIR", type=Path, help="write the teacher's edition"
+        )
+    elif command == "translated":
+        for name in ("lesson", "cell", "lang"):
+            parser.add_argument(name, metavar=name.upper())
+    options = parser.parse_args(arguments)
+    try:
+        if not lesson_paths([]):  # or the texts of the exercises would be made of nothing
+            raise SourceError("There is no lesson in notebooks/source: this copy has no sources.")
+        if command == "status":
+            print(status())
+            return 0
+        if command == "translated":
+            print(translated(options.lesson, options.cell, options.lang))
+            return 0
+        if options.check:
+            problems = check(options.lessons)
+        else:
+            problems = build(options.lessons, options.solutions)
+    except SourceError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0

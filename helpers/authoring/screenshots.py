@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from helpers import i18n
 from helpers.authoring import browser
-from helpers.i18n import LANGUAGES
+from helpers.i18n import LANGUAGES, system_language
 from helpers.setup import ROOT, CourseError
 from helpers.setup.environment import tell
 from helpers.setup.jupyter import LOCALES
@@ -34,12 +34,32 @@ NO_BROWSER = {
     "fr": "Les images ne peuvent pas être faites : aucun navigateur pilotable n'a été trouvé.\n"
     "Installez Chromium, Chrome ou Edge, puis tapez :\n\n    {command}",
 }
+FAILED = {
+    "en": "The pictures were not made: JupyterLab or the browser did not start. It said:\n\n{said}",
+    "zh": "图片没有生成：JupyterLab 或浏览器没能启动。它的输出是：\n\n{said}",
+    "fr": "Les images n'ont pas été faites : JupyterLab ou le navigateur n'a pas démarré. "
+    "Il a dit :\n\n{said}",
+}
+WRITTEN = {"en": "Written: {path}", "zh": "已写入：{path}", "fr": "Écrit : {path}"}
 
 
-def check_browser() -> None:
+def check_browser(lang: str) -> None:
     """Raise CourseError where there is no browser to take pictures with."""
     if browser.find() is None:
-        raise CourseError(tell(NO_BROWSER, i18n.language(), command=typed("screenshots")))
+        raise CourseError(tell(NO_BROWSER, lang, command=typed("screenshots")))
+
+
+def main(command: str, argv: list[str]) -> int:
+    """Run `python -m helpers screenshots`; return the exit code. Raises CourseError."""
+    argparse.ArgumentParser(prog=typed(command)).parse_args(argv)
+    lang = system_language()
+    try:
+        paths = make(IMAGES)
+    except browser.BrowserError as error:
+        raise CourseError(tell(FAILED, lang, said=error)) from error
+    for path in paths:
+        print(tell(WRITTEN, lang, path=path))
+    return 0
 
 
 def make(folder: Path) -> list[Path]:

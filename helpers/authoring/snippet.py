@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import argparse
 import difflib
+import io
 import json
 import re
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from helpers.i18n import LANGUAGES, system_language
 from helpers.setup import ROOT, CourseError
 from helpers.setup.environment import tell
 from helpers.setup.processes import typed
 
 SHEET = "17-cheat-sheet.ipynb"
 
+HOW = {
+    "en": "To write one to a file, type for example:\n\n    {command}",
+    "zh": "要把其中一段写进文件，请输入命令，例如：\n\n    {command}",
+    "fr": "Pour en écrire un dans un fichier, tapez par exemple :\n\n    {command}",
+}
 UNKNOWN = {
     "en": "There is no snippet {name}. {near}To see them all, type:\n\n    {command}",
     "zh": "没有 {name} 这段代码。{near}要查看全部，请输入：\n\n    {command}",
@@ -24,6 +34,7 @@ NEAR = {
     "zh": "你要找的是不是 {names}？",
     "fr": "Cherchez-vous {names} ? ",
 }
+WRITTEN = {"en": "Written: {path}", "zh": "已写入：{path}", "fr": "Écrit : {path}"}
 NOT_WRITTEN = {
     "en": "{path} was not written: {reason}. Name another file.",
     "zh": "没有写入 {path}：{reason}。请换一个文件名。",
@@ -77,6 +88,37 @@ def choose(name: str, lang: str, root: Path = ROOT) -> Snippet:
         command = typed("snippet")
         raise CourseError(tell(UNKNOWN, lang, name=name, near=near, command=command))
     return found[name]
+
+
+def main(argv: Sequence[str]) -> int:
+    """List the snippets, or print or write the one that `argv` names; return the exit code.
+
+    Raises CourseError for an unknown name and for a file that is there or cannot be written.
+    """
+    parser = argparse.ArgumentParser(prog=typed("snippet"))
+    parser.add_argument("name", nargs="?", metavar="NAME", help="without a name: list them all")
+    parser.add_argument("file", nargs="?", metavar="FILE", type=Path, help="write it there")
+    parser.add_argument("--lang", choices=LANGUAGES, default=system_language())
+    options = parser.parse_intermixed_args(argv)
+    if options.name is None:
+        found = snippets(options.lang)
+        width = max(map(len, found))
+        for name, snippet in found.items():
+            print(f"{name:{width}}  {snippet.when}")
+        command = typed("snippet", next(iter(found)), "new.py")
+        print("", tell(HOW, options.lang, command=command), sep="\n")
+        return 0
+    snippet = choose(options.name, options.lang)
+    program = f"# {snippet.when}\n{snippet.code}"
+    if options.file is not None:
+        write(f"{program}\n", options.file, options.lang)
+        print(tell(WRITTEN, options.lang, path=options.file))
+        return 0
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What lands in a file is Python: UTF-8, whatever this console's code page is.
+        sys.stdout.reconfigure(encoding="utf-8", newline="\n")
+    print(program)
+    return 0
 
 
 def write(program: str, path: Path, lang: str) -> None:

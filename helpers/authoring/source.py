@@ -19,7 +19,6 @@ from markdown_it import MarkdownIt
 from helpers.authoring.problems import Problem
 from helpers.i18n import LANGUAGES
 from helpers.i18n.typography import typeset_french
-from helpers.setup import CourseError
 from helpers.setup.processes import typed
 
 SOURCE = Path(__file__).parents[2] / "notebooks" / "source"
@@ -37,7 +36,7 @@ MATH = re.compile(r"\$\$.*?\$\$|\$[^$\n]+\$", re.DOTALL)
 MARKDOWN = MarkdownIt().enable("table")
 
 
-class SourceError(CourseError):
+class SourceError(Exception):
     """A lesson's source cannot be built; the message lists every problem."""
 
 

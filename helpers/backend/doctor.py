@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.metadata
 import io
 import platform
@@ -14,7 +15,9 @@ from time import perf_counter
 from packaging.requirements import Requirement
 
 from helpers import backend, i18n
+from helpers.i18n import LANGUAGES, system_language
 from helpers.setup import ROOT
+from helpers.setup.processes import typed
 
 TEXTS = {
     "en": {
@@ -118,3 +121,11 @@ def compare_packages(requirements: Path) -> tuple[int, list[str]]:
         if not installed or not pinned.specifier.contains(installed, prereleases=True):
             wrong.append(pinned.name)
     return count, wrong
+
+
+def main(command: str, arguments: list[str]) -> int:
+    """Run `python -m helpers doctor`; return the exit code."""
+    parser = argparse.ArgumentParser(prog=typed(command))
+    parser.add_argument("--lang", choices=LANGUAGES, default=system_language())
+    i18n.use(parser.parse_args(arguments).lang)
+    return 0 if doctor() else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import errno
 import os
@@ -12,12 +13,15 @@ import socket
 import sys
 import time
 
-from helpers import backend, i18n
+from helpers import backend
 from helpers.builtin.server import MAX_CONNECTIONS, Server
 from helpers.builtin.server import serve as start_server
+from helpers.i18n import LANGUAGES, system_language
 from helpers.setup import CourseError
 from helpers.setup.environment import tell
+from helpers.setup.processes import typed
 
+PORT = 8000
 TOKEN_VARIABLE = (
     "COURSE_TOKEN"  # not on the command line, which everybody on this computer can read
 )
@@ -61,19 +65,26 @@ BAD_TOKEN = {
 }
 
 
-def run(host: str, port: int, token: str | None, pace: float | None) -> int:
-    """Serve until Ctrl-C or SIGTERM; return the exit code.
-
-    `pace` is in tokens per second, 0 as fast as possible; None is the course's own.
-    """
-    lang = i18n.language()
+def main(command: str, arguments: list[str]) -> int:
+    """Run `python -m helpers serve` until Ctrl-C or SIGTERM; return the exit code."""
+    parser = argparse.ArgumentParser(prog=typed(command))
+    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0: the whole network")
+    parser.add_argument("--port", type=int, default=PORT, help=f"{PORT} unless given")
+    parser.add_argument("--token", help=f"what students send as their key; also {TOKEN_VARIABLE}")
+    parser.add_argument("--pace", type=float, help="tokens per second; 0: as fast as possible")
+    parser.add_argument("--lang", choices=LANGUAGES, default=system_language())
+    options = parser.parse_args(arguments)
+    if options.pace is not None and not 0 <= options.pace < float("inf"):
+        parser.error("--pace must be 0 or more")
+    if not 0 <= options.port < 2**16:
+        parser.error("--port must be from 0 to 65535")
     # Being stopped is the way to end. A shell lets what it starts with & ignore Ctrl-C.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
-        token = choose_token(token, host, lang)
-        pace = pace_of_course(lang) if pace is None else pace
-        server = listen(pace, host, port, token, lang)
+        token = choose_token(options.token, options.host, options.lang)
+        pace = options.pace if options.pace is not None else pace_of_course(options.lang)
+        server = listen(pace, options.host, options.port, token, options.lang)
     except (CourseError, backend.BackendError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -82,12 +93,12 @@ def run(host: str, port: int, token: str | None, pace: float | None) -> int:
     try:
         url = address_for_students(server.url)
         lines = f"OPENAI_BASE_URL={url}\n    OPENAI_API_KEY={token or 'no-key-needed'}"
-        print(tell(SERVING, lang, url=url, lines=lines), flush=True)
+        print(tell(SERVING, options.lang, url=url, lines=lines), flush=True)
         while True:
             time.sleep(3600)
     except KeyboardInterrupt:
         with contextlib.suppress(KeyboardInterrupt):  # the second one ends the patience
-            print(tell(STOPPING, lang, seconds=PATIENCE), flush=True)
+            print(tell(STOPPING, options.lang, seconds=PATIENCE), flush=True)
             server.close(PATIENCE)
         server.close()
     return 0

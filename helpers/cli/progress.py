@@ -46,8 +46,7 @@ def run(options: Namespace) -> int:
         try:
             progress.reset(None if options.reset is True else options.reset)
         except progress.ProgressError as error:
-            text = _("(Your progress could not be saved: {error}.)")
-            print(text.format(error=error), file=sys.stderr)
+            print(progress.not_kept(error), file=sys.stderr)
             return 1
     print(exercises.overview())
     return 0

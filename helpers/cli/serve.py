@@ -39,6 +39,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM; return the exit code."""
     environment.enter()
-    from helpers.builtin import serving
+    from helpers.backend import serving
 
     return serving.run(options.host, options.port, options.token, options.pace)

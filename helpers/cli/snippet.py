@@ -9,7 +9,6 @@ from pathlib import Path
 
 from helpers import i18n
 from helpers.i18n import N_, _
-from helpers.setup.processes import typed
 
 HELP = N_("list the programs of the cheat sheet, print one or write it to a file")
 
@@ -31,21 +30,14 @@ def run(options: Namespace) -> int:
 
     lang = i18n.language()
     if options.name is None:
-        found = snippet.snippets(lang)
-        width = max(map(len, found))
-        for name, one in found.items():
-            print(f"{name:{width}}  {one.when}")
-        how = _("To write one to a file, type for example:\n\n    {command}")
-        print("", how.format(command=typed("snippet", next(iter(found)), "new.py")), sep="\n")
+        print(snippet.table(snippet.snippets(lang)))
         return 0
-    one = snippet.choose(options.name, lang)
-    program = f"# {one.when}\n{one.code}"
+    program = snippet.program(snippet.choose(options.name, lang))
     if options.file is not None:
-        snippet.write(f"{program}\n", options.file, lang)
-        print(_("Written: {path}").format(path=options.file))
+        print(snippet.write(program, options.file))
         return 0
     if isinstance(sys.stdout, io.TextIOWrapper):
         # What lands in a file is Python: UTF-8, whatever this console's code page is.
         sys.stdout.reconfigure(encoding="utf-8", newline="\n")
-    print(program)
+    print(program, end="")
     return 0

@@ -79,7 +79,7 @@ def test_set_up_makes_what_it_says(finished: Path) -> None:
     python = processes.python_of(venv)
     code = "import helpers, sys; print(helpers.__file__); print(sys.prefix)"
     said = subprocess.check_output(
-        [python, "-c", code], cwd="/", env=processes.child_environment(), encoding="utf-8"
+        [python, "-I", "-c", code], env=processes.child_environment(), encoding="utf-8"
     )
     assert said.splitlines() == [str(finished / "helpers" / "__init__.py"), str(venv)]
     for lang in LANGUAGES:
@@ -287,3 +287,8 @@ def test_entering_runs_the_command_again_unless_it_is_inside(
     monkeypatch.setattr(environment, "is_inside", lambda venv: venv == setup.ROOT / ".venv")
     environment.enter()
     assert started[2:] == [None]
+
+
+def test_french_spaces_do_not_break() -> None:
+    said = environment.tell({"fr": "Tapez : {x} ; « oui »"}, "fr", x="a : b")
+    assert said == "Tapez\u00a0: a : b\u00a0; «\u00a0oui\u00a0»"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from helpers import cli, exercises, i18n
-from helpers.authoring import browser, builder, screenshots, words
+from helpers.authoring import browser, builder, screenshots, snippet, words
 from helpers.authoring.problems import Problem
 from helpers.backend import doctor, serving
 from helpers.exercises import progress
@@ -129,6 +129,21 @@ def test_progress_that_cannot_be_forgotten(
     assert "could not be saved: in use" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_snippets_are_listed_printed_or_written(
+    lang: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["snippet", "--lang", lang]) == 0
+    assert capsys.readouterr().out == snippet.table(snippet.snippets(lang)) + "\n"
+    program = snippet.program(snippet.choose("stream", lang))
+    assert cli.main(["snippet", "stream", "--lang", lang]) == 0
+    assert capsys.readouterr().out == program
+    new = tmp_path / "new.py"
+    assert cli.main(["snippet", "stream", "--lang", lang, str(new)]) == 0
+    assert str(new) in capsys.readouterr().out and new.read_text(encoding="utf-8") == program
+    assert cli.main(["snippet", "strem", "--lang", lang]) == 1
+
+
 def test_serve_hands_on_what_it_is_told(
     inside: list[str | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,7 +201,7 @@ def test_build_builds_or_checks_and_prints_the_problems(
     assert cli.main(["build", "--check"]) == 1
     assert capsys.readouterr().err == "04-stream, cell 'why', zh: is stale\n"
     inside.clear()
-    assert cli.main(["build", "04", "--solutions", "teacher", "05"]) == 0
+    assert cli.main(["build", "04", "05", "--solutions", "teacher"]) == 0
     assert calls == [[], (["04", "05"], Path("teacher"))]
     assert "--check" in wrong(capsys, "build", "--check", "--solutions", "teacher")
 

@@ -44,16 +44,14 @@ NEVER_SAID = {
 
 def said_by_argparse() -> set[str]:
     """Return every text that this Python's argparse looks up in a catalogue."""
-    texts = set()
-    for node in ast.walk(ast.parse(inspect.getsource(argparse))):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            if node.func.id in ("_", "ngettext", "gettext"):
-                texts |= {
-                    part.value
-                    for part in node.args
-                    if isinstance(part, ast.Constant) and isinstance(part.value, str)
-                }
-    return texts
+    return {
+        part.value
+        for node in ast.walk(ast.parse(inspect.getsource(argparse)))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        if node.func.id in ("_", "gettext", "ngettext")
+        for part in node.args
+        if isinstance(part, ast.Constant) and isinstance(part.value, str)
+    }
 
 
 def test_all_that_argparse_can_say_is_in_the_catalogues() -> None:

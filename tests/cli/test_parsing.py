@@ -13,7 +13,6 @@ from helpers import i18n
 from helpers.authoring import words
 from helpers.cli import parsing
 from helpers.i18n import LANGUAGES
-from helpers.i18n.typography import typeset_french
 
 # What a reader never meets: a programmer's mistakes, and what none of our parsers takes (subcommands,
 # files that argparse opens, abbreviations, required groups, numbers of arguments, deprecated options).
@@ -65,12 +64,12 @@ def test_all_that_argparse_can_say_is_in_the_catalogues() -> None:
 def test_what_it_says_is_translated_as_it_reads_it(lang: str) -> None:
     catalogue = words.read(lang)
     for text in parsing.ARGPARSE:
-        translation = catalogue[text].string
+        translation = str(catalogue[text].string)
         assert translation.endswith("\n") is text.endswith("\n")
         fields = re.findall(r"%(?:\(\w+\))?[rs]", text)
         assert sorted(re.findall(r"%(?:\(\w+\))?[rs]", translation)) == sorted(fields)
-        if lang == "fr":  # argparse gets it as it stands, without our typography
-            assert typeset_french(translation) == translation
+        # argparse shows it as it stands, without our typography.
+        assert lang != "fr" or not re.search(r" [:;!?»]", translation)
 
 
 @pytest.mark.parametrize(

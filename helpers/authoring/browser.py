@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helpers.setup import ROOT, environment
+from helpers.setup import ROOT
 from helpers.setup import jupyter as lab
 from helpers.setup.files import write_whole
 
@@ -124,7 +124,7 @@ def running(folder: Path) -> Iterator[Course]:
     for name, values in SETTINGS.items():
         path = Path(base["JUPYTERLAB_SETTINGS_DIR"], f"{name}.jupyterlab-settings")
         write_whole(path, json.dumps(values))
-    environment.write_lab_settings(root)
+    lab.write_lab_settings(root)
     token, port = secrets.token_hex(24), free_port()
     serve = [sys.executable, "-c", SERVE_LAB, str(root), str(port)]
     serve += ["--no-browser", "--LabApp.expose_app_in_browser=True"]

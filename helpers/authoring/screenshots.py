@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from helpers.authoring import browser
 from helpers.i18n import LANGUAGES, system_language
 from helpers.setup import ROOT, CourseError
-from helpers.setup.environment import LOCALES, tell
+from helpers.setup.environment import tell
+from helpers.setup.jupyter import LOCALES
 from helpers.setup.processes import typed
 
 if TYPE_CHECKING:

@@ -36,7 +36,7 @@ def use(lang: str) -> None:
     _language = lang
 
 
-@functools.cache
+@functools.lru_cache(maxsize=None)  # noqa: UP033  (Python 3.8 is to be told that it is too old)
 def _catalogue(lang: str) -> _gettext.NullTranslations:
     return _gettext.translation(DOMAIN, FOLDER, [lang], fallback=lang == "en")
 

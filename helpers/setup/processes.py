@@ -22,6 +22,11 @@ def typed(*arguments: str) -> str:
     return subprocess.list2cmdline([name, "-m", "helpers", *arguments])
 
 
+def as_typed() -> str:
+    """Return what was typed to run this command, for a person who is to type it again."""
+    return typed(*sys.argv[1:])
+
+
 def python_of(venv: Path) -> Path:
     """Return the path of the interpreter in the environment `venv`, whether it exists or not."""
     return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")

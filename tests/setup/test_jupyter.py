@@ -1,4 +1,4 @@
-"""Tests of helpers.lab: JupyterLab is started, found, and stopped again."""
+"""Tests of helpers.setup.jupyter: JupyterLab is started, found, and stopped again."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from pathlib import Path
 
 import pytest
 
-from helpers import setup
+from helpers import i18n, setup
 from helpers.authoring import browser
 from helpers.i18n import LANGUAGES
-from helpers.setup import CourseError, environment, processes
+from helpers.setup import CourseError, processes
 from helpers.setup import jupyter as lab
 
 # What is started from a shell's background ignores Ctrl-C, and so would all that it starts.
 SERVE = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    "from pathlib import Path; from helpers import lab; _, lang, port, *extra = sys.argv; "
+    "from pathlib import Path; from helpers.setup import jupyter as lab; _, lang, port, *extra = sys.argv; "
     "sys.exit(lab.serve(Path(sys.executable), Path.cwd(), lang, int(port), extra=extra))"
 )
 posix = pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
@@ -38,7 +38,7 @@ def course(tmp_path: Path) -> Path:
     """A course with one empty notebook in Chinese and a hook that leaves its mark."""
     root = tmp_path / "课程"
     shutil.copytree(setup.ROOT / "helpers", root / "helpers")
-    (root / "helpers" / "stable.py").write_text(HOOK, encoding="utf-8")
+    (root / "helpers" / "backend" / "saving.py").write_text(HOOK, encoding="utf-8")
     notebook = root / "notebooks" / "zh" / "00-start.ipynb"
     notebook.parent.mkdir(parents=True)
     empty = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
@@ -144,7 +144,7 @@ def interface(base: str, token: str) -> tuple[str, str]:
 @posix
 def test_interface_is_in_the_learners_language(course: Path) -> None:
     """Two JupyterLabs in two languages at once; then the learner chooses a third in the menu."""
-    environment.write_lab_settings(course)
+    lab.write_lab_settings(course)
     with started(course, "zh") as one, started(course, "fr") as other:
         chinese, _, token = served(one)
         french, _, key = served(other)
@@ -167,6 +167,7 @@ def test_jupyterlab_that_dies_is_reported(
 ) -> None:
     (tmp_path / "jupyterlab.py").write_text("raise SystemExit('out of order')", encoding="utf-8")
     before = signal.getsignal(signal.SIGINT)
+    i18n.use(lang)
     with pytest.raises(CourseError) as caught:
         lab.serve(Path(sys.executable), tmp_path, lang, 1)
     assert signal.getsignal(signal.SIGINT) == before
@@ -177,8 +178,9 @@ def test_jupyterlab_that_dies_is_reported(
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_port_in_use(lang: str, taken: int) -> None:
+    i18n.use(lang)
     with pytest.raises(CourseError) as caught:
-        lab.choose_port(taken, lang)
+        lab.choose_port(taken)
     said = str(caught.value)
     assert str(taken) in said
     other = re.search(rf"-m helpers lab --lang {lang} --port (\d+)", said)
@@ -190,7 +192,7 @@ def test_port_in_use(lang: str, taken: int) -> None:
 
 def test_first_free_port(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lab, "FIRST_PORT", taken)
-    assert lab.choose_port(None, "en") > taken
+    assert lab.choose_port(None) > taken
 
 
 def test_a_port_for_tests_is_free(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,6 +206,7 @@ def test_a_port_for_tests_is_free(taken: int, monkeypatch: pytest.MonkeyPatch) -
 def test_missing_notebooks(lang: str, tmp_path: Path) -> None:
     (tmp_path / "notebooks" / "zh").mkdir(parents=True)
     (tmp_path / "notebooks" / "en").mkdir()
+    i18n.use(lang)
     with pytest.raises(CourseError) as caught:
         lab.check_notebooks(tmp_path, lang)
     said = str(caught.value)
@@ -230,20 +233,3 @@ def test_token_is_made_unless_the_reader_brings_one(
     token = (tmp_path / "token").read_text(encoding="utf-8")
     assert bool(token) is made
     assert ("?token=" in capsys.readouterr().out) is made
-
-
-def test_main_passes_everything_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[tuple[object, ...]] = []
-
-    def serve(*arguments: object) -> int:
-        calls.append(arguments)
-        return 7
-
-    monkeypatch.setattr(lab, "check_notebooks", lambda root, lang: calls.append(("check", lang)))
-    monkeypatch.setattr(environment, "set_up", lambda lang: Path("python"))
-    monkeypatch.setattr(lab, "choose_port", lambda port, lang: port)
-    monkeypatch.setattr(lab, "serve", serve)
-    assert lab.main(["--lang=fr", "--port", "9000", "--no-browser", "--LabApp.x=1"]) == 7
-    extra = ["--no-browser", "--LabApp.x=1"]
-    served = (Path("python"), setup.ROOT, "fr", 9000, "127.0.0.1", extra)
-    assert calls == [("check", "fr"), served]

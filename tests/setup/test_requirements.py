@@ -13,8 +13,7 @@ from packaging.utils import canonicalize_name
 
 from helpers.authoring import browser
 from helpers.backend.doctor import compare_packages
-from helpers.setup import ROOT
-from helpers.setup.environment import EXTRAS
+from helpers.setup import ROOT, environment
 from helpers.training import trained
 from tests import needs
 from tests.browser import sharing
@@ -25,7 +24,10 @@ else:
     import tomli as tomllib
 
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-BASE, TRAIN, BROWSER = "requirements.txt", *EXTRAS.values()
+BASE, TRAIN, BROWSER = (
+    path.relative_to(ROOT).as_posix()
+    for path in environment.requirements(ROOT, set(environment.EXTRAS))
+)
 DIRECT = {
     BASE: SETTINGS["project"]["dependencies"],
     TRAIN: SETTINGS["project"]["optional-dependencies"]["train"],

@@ -303,12 +303,11 @@ def status() -> str:
 
     Raises SourceError without sources.
     """
-    lessons, _ = read_course()
     problems = check([])
     lines = []
-    for lesson in lessons:
-        own = [problem for problem in problems if problem.lesson == lesson.name]
-        lines.append(f"{lesson.name}:{'' if own else ' ready'}")
+    for path in lesson_paths():
+        own = [problem for problem in problems if problem.lesson == path.stem]
+        lines.append(f"{path.stem}:{'' if own else ' ready'}")
         lines += [f"  {replace(problem, lesson='')}" for problem in own]
         problems = [problem for problem in problems if problem not in own]
     return "\n".join([*lines, *map(str, problems)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +41,10 @@ class Cell:
 
     kind: str  # "markdown" or "code"
     id: str
-    tags: list[str] = field(default_factory=list)
-    text: dict[str, str] = field(default_factory=dict)
-    of: dict[str, str] = field(default_factory=dict)
-    file: Path = SOURCE
+    tags: list[str]
+    text: dict[str, str]
+    of: dict[str, str]
+    file: Path
 
     def source(self, lang: str, solution: bool = False) -> str:
         """Return the cell as the notebook in `lang` shows it, with the stub or the solution."""
@@ -142,6 +142,7 @@ def read_lesson(path: Path) -> Lesson:
     """
     import jupytext  # here, because it takes its time: it brings JupyterLab's server with it
     from jupytext.myst import MystMetadataParsingError
+    from nbformat import ValidationError
 
     name = path.stem
     problems: list[Problem] = []
@@ -150,12 +151,11 @@ def read_lesson(path: Path) -> Lesson:
     for file in files(path):
         try:
             notebook = jupytext.reads(file.read_text(encoding="utf-8"), fmt="md:myst")
-        except (ValueError, yaml.YAMLError, MystMetadataParsingError) as error:
+        except (ValueError, yaml.YAMLError, MystMetadataParsingError, ValidationError) as error:
             what = f"{file.name} cannot be read as MyST Markdown: {error}"
             return Lesson(name, 0, [], [Problem(name, "", "", what)])
-        own = cells_in(notebook.cells, name, problems)
+        own = cells_in(notebook.cells, file, name, problems)
         for cell in own:
-            cell.file = file
             if ("." in cell.id) is (file == path):
                 right = f"{name}{EXERCISES}.md" if file == path else path.name
                 what = f"stands in {file.name} and belongs into {right}"
@@ -173,8 +173,11 @@ def read_lesson(path: Path) -> Lesson:
     return Lesson(name, minutes, cells, problems, training is True)
 
 
-def cells_in(raw: list[Any], lesson: str, problems: list[Problem]) -> list[Cell]:
-    """Return a lesson's cells from those of a notebook; what is wrong with them goes to `problems`."""
+def cells_in(raw: list[Any], file: Path, lesson: str, problems: list[Problem]) -> list[Cell]:
+    """Return a lesson's cells from those of a notebook, as which jupytext reads one of its files.
+
+    What is wrong with them goes to `problems`.
+    """
 
     def problem(cell: str, lang: str, what: str) -> None:
         problems.append(Problem(lesson, cell, lang, what))
@@ -184,20 +187,21 @@ def cells_in(raw: list[Any], lesson: str, problems: list[Problem]) -> list[Cell]
         meta = dict(one.metadata)
         ident, lang, of = meta.pop("id", None), meta.pop("lang", "en"), meta.pop("of", None)
         tags = meta.pop("tags", [])
-        where = str(ident or (cells[-1].id if cells else f"number {number}"))
+        nameless = f"number {number} of {file.name}"
+        where = str(ident or (cells[-1].id if cells else nameless))
         if meta:
             problem(where, lang, f"has metadata that no lesson uses: {', '.join(sorted(meta))}")
         if lang not in LANGUAGES:
             problem(where, lang, f"the languages are {', '.join(LANGUAGES)}")
         elif one.cell_type == "code":
             if ident is None:
-                problem(f"number {number}", "en", "has no id; add a line `:id: some-name`")
+                problem(nameless, "en", "has no id; add a line `:id: some-name`")
             stamps = {str(k): str(v) for k, v in (of or {}).items()}
-            cells.append(Cell("code", where, tags, {"en": one.source}, stamps))
+            cells.append(Cell("code", where, tags, {"en": one.source}, stamps, file))
         elif lang == "en":
             if ident is None:
-                problem(f"number {number}", "en", 'has no id; write +++ {"id": "…", "lang": "en"}')
-            cells.append(Cell("markdown", where, tags, {"en": one.source}))
+                problem(nameless, "en", 'has no id; write +++ {"id": "…", "lang": "en"}')
+            cells.append(Cell("markdown", where, tags, {"en": one.source}, {}, file))
         else:
             last = cells[-1] if cells else None
             if last is None or last.kind == "code" or (ident is not None and ident != last.id):

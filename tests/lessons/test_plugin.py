@@ -81,10 +81,9 @@ def test_what_nbmake_lets_pass_fails(tmp_path: Path) -> None:
         kernel = {"name": "python3", "display_name": "Python 3"}
         notebook = new_notebook(cells=[cell], metadata={"kernelspec": kernel})
         nbformat.write(notebook, tmp_path / f"{name}.ipynb")
-    code, said = pytest_on(tmp_path, "--nbmake", "-v")
+    code, said = pytest_on(tmp_path, "--nbmake")
     assert code == 1 and "2 failed, 1 passed" in said, said
     assert "the page shows" in said and "raised nothing" in said
-    assert "same.ipynb PASSED" in said
 
 
 def test_a_run_that_gives_what_the_page_shows_is_no_error() -> None:

@@ -16,7 +16,7 @@ from nbmake.nb_run import NotebookRun
 from nbmake.pytest_items import NotebookFailedException, NotebookFile, NotebookItem
 
 from helpers.authoring import stable
-from helpers.authoring.source import SOURCE
+from helpers.authoring.source import SOURCE, read_head
 from helpers.backend import saving, without_real_model
 from helpers.training import trained
 from tests import needs
@@ -51,8 +51,9 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let one notebook that trains a network come first, and what needs its network last."""
-    heads = {path.stem: path.read_text(encoding="utf-8")[:200] for path in SOURCE.glob("*.md")}
-    training_lessons = [name for name, head in heads.items() if "\ntraining: true\n" in head]
+    training_lessons = [
+        path.stem for path in SOURCE.glob("*.md") if read_head(path).get("training")
+    ]
 
     def trains(item: pytest.Item) -> bool:
         named = any(name in item.nodeid for name in training_lessons)

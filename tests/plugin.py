@@ -1,4 +1,4 @@
-"""The pytest plugin of the course: what nbmake runs is held against the committed page."""
+"""The pytest plugin of the course: pages held against what nbmake runs, `--quick`, and how many workers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -18,11 +19,19 @@ from nbmake.pytest_items import NotebookFailedException, NotebookFile, NotebookI
 from helpers.authoring import stable
 from helpers.authoring.source import SOURCE, read_head
 from helpers.backend import saving, without_real_model
+from helpers.setup import ROOT
 from helpers.training import trained
-from tests import needs
+from tests import needs, quick
 from tests.browser import sharing
 
 ENVIRONMENT = pytest.StashKey[dict[str, str]]()  # without what leads to a real model
+CHOICE = pytest.StashKey[quick.Choice]()  # there with --quick
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option of those who wait for the result."""
+    group = parser.getgroup("course")
+    group.addoption("--quick", action="store_true", help="only what is near to what was changed")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -39,18 +48,45 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
     # Options for this pytest are none for the one that lesson 14 starts.
     os.environ.pop("PYTEST_ADDOPTS", None)
+    if config.getoption("quick"):
+        config.stash[CHOICE] = quick.choose(quick.changed())
     config.stash[ENVIRONMENT] = without_real_model()
     set_environment(config.stash[ENVIRONMENT])
 
 
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say what --quick has chosen."""
+    return [str(config.stash[CHOICE])] if CHOICE in config.stash else []
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the files that --quick has not chosen, so that they are not even read."""
+    if CHOICE not in config.stash or collection_path.is_dir():
+        return None
+    chosen = config.stash[CHOICE].files
+    return True if collection_path.relative_to(ROOT).as_posix() not in chosen else None
+
+
 @pytest.hookimpl(tryfirst=True)  # before xdist's own
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Return two workers for each processor: most tests wait for a kernel, a server or a clock."""
-    return 2 * (os.cpu_count() or 1)
+    """Return two workers for each processor: most tests wait for a kernel, a server or a clock.
+
+    Workers take seconds to start: a single module runs in this process (0), and --quick in fewer.
+    """
+    if len(config.args) == 1 and config.args[0].partition("::")[0].endswith(".py"):
+        return 0
+    return (1 if CHOICE in config.stash else 2) * (os.cpu_count() or 1)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one notebook that trains a network come first, and what needs its network last."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let one notebook that trains a network come first, and what needs its network last.
+
+    Of the tests that go through all lessons, --quick leaves those of the lessons it has chosen.
+    """
+    if CHOICE in config.stash:
+        others = [item for item in items if config.stash[CHOICE].leaves_out(item.nodeid)]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
     training_lessons = [
         path.stem for path in SOURCE.glob("*.md") if read_head(path).get("training")
     ]

@@ -1,29 +1,41 @@
-"""The pytest plugin of the course: nbmake's run of a notebook is also held against the committed page."""
+"""The pytest plugin of the course: pages held against what nbmake runs, `--quick`, and how many workers."""
 
 from __future__ import annotations
 
 import copy
-import functools
 import os
 import shutil
 import tempfile
+from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 from nbmake.nb_result import NotebookError, NotebookResult
 from nbmake.nb_run import NotebookRun
+from nbmake.pytest_items import NotebookFailedException, NotebookFile, NotebookItem
 
 from helpers.authoring import stable
-from helpers.authoring.source import SOURCE
+from helpers.authoring.source import SOURCE, read_head
 from helpers.backend import saving, without_real_model
+from helpers.setup import ROOT
 from helpers.training import trained
-from tests import needs
+from tests import needs, quick
 from tests.browser import sharing
+
+ENVIRONMENT = pytest.StashKey[dict[str, str]]()  # without what leads to a real model
+CHOICE = pytest.StashKey[quick.Choice]()  # there with --quick
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option of those who wait for the result."""
+    group = parser.getgroup("course")
+    group.addoption("--quick", action="store_true", help="only what is near to what was changed")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the tests away from real models, keys and accounts, and make nbmake strict.
+    """Keep the tests away from real models, keys and accounts.
 
     The networks that notebooks train are kept in a folder of this run, which its workers share.
     """
@@ -36,38 +48,68 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
     # Options for this pytest are none for the one that lesson 14 starts.
     os.environ.pop("PYTEST_ADDOPTS", None)
-    clean = without_real_model()
-    set_environment(clean)
-    if not hasattr(NotebookRun.execute, "__wrapped__"):
-        NotebookRun.execute = strict(NotebookRun.execute, clean)
+    if config.getoption("quick"):
+        config.stash[CHOICE] = quick.choose(quick.changed())
+    config.stash[ENVIRONMENT] = without_real_model()
+    set_environment(config.stash[ENVIRONMENT])
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say what --quick has chosen."""
+    return [str(config.stash[CHOICE])] if CHOICE in config.stash else []
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the files that --quick has not chosen, so that they are not even read."""
+    if CHOICE not in config.stash or collection_path.is_dir():
+        return None
+    chosen = config.stash[CHOICE].files
+    return True if collection_path.relative_to(ROOT).as_posix() not in chosen else None
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist's own
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Return two workers for each processor: most tests wait for a kernel, a server or a clock."""
-    return 2 * (os.cpu_count() or 1)
+    """Return two workers for each processor: most tests wait for a kernel, a server or a clock.
+
+    Workers take seconds to start: a single module runs in this process (0), and --quick in fewer.
+    """
+    if len(config.args) == 1 and config.args[0].partition("::")[0].endswith(".py"):
+        return 0
+    return (1 if CHOICE in config.stash else 2) * (os.cpu_count() or 1)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one notebook that trains a network come first, and what needs its network last."""
-    heads = {path.stem: path.read_text(encoding="utf-8")[:200] for path in SOURCE.glob("*.md")}
-    training_lessons = [name for name, head in heads.items() if "\ntraining: true\n" in head]
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let one notebook that trains a network come first, and what needs its network last.
+
+    Of the tests that go through all lessons, --quick leaves those of the lessons it has chosen.
+    """
+    if CHOICE in config.stash:
+        others = [item for item in items if config.stash[CHOICE].leaves_out(item.nodeid)]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
+    training_lessons = [
+        path.stem for path in SOURCE.glob("*.md") if read_head(path).get("training")
+    ]
 
     def trains(item: pytest.Item) -> bool:
         named = any(name in item.nodeid for name in training_lessons)
         return named or "network" in getattr(item, "fixturenames", ())
 
     items.sort(key=trains)
-    first = next((item for item in items if trains(item) and getattr(item, "nbmake", False)), None)
+    first = next((item for item in items if trains(item) and isinstance(item, PageItem)), None)
     if first:
         items.remove(first)
         items.insert(0, first)
 
 
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a notebook that trains a network where the packages for it are missing."""
-    if getattr(item, "nbmake", False):
-        needs.needed_by_page(nbformat.read(item.path, as_version=4))
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(parent: pytest.Collector) -> Generator[None, list[Any], list[Any]]:
+    """Put our own kind of file in the place of each that nbmake has found to be a notebook."""
+    found = yield
+    return [
+        PageFile.from_parent(parent, path=file.path) if isinstance(file, NotebookFile) else file
+        for file in found
+    ]
 
 
 def set_environment(variables: dict[str, str]) -> None:
@@ -77,23 +119,29 @@ def set_environment(variables: dict[str, str]) -> None:
     os.environ.update(variables)
 
 
-def strict(execute: Any, environment: dict[str, str]) -> Any:
-    """Wrap `NotebookRun.execute` so that what nbmake lets pass fails too.
+class PageItem(NotebookItem):  # type: ignore[misc]
+    """A notebook that nbmake runs, and in which what nbmake lets pass fails too.
 
     That is a cell tagged `raises-exception` that raises nothing, and outputs other than those on
-    the committed page. A kernel gets `environment`, whatever the tests before it left behind.
+    the committed page. The kernel gets a clean environment, whatever the tests before it left.
     """
 
-    @functools.wraps(execute)
-    def run(self: NotebookRun) -> NotebookResult:
-        set_environment(environment)
-        result = execute(self)
-        if result.error is None:
-            committed = nbformat.read(self.filename, as_version=4)
-            result = NotebookResult(nb=result.nb, error=page_error(committed, result.nb))
-        return result
+    def runtest(self) -> None:
+        """Run the notebook. Raises NotebookFailedException, which nbmake shows."""
+        set_environment(self.config.stash[ENVIRONMENT])
+        committed = nbformat.read(self.path, as_version=4)
+        needs.needed_by_page(committed)
+        result = NotebookRun(self.path, self.config.option.nbmake_timeout).execute()
+        error = result.error or page_error(committed, result.nb)
+        if error is not None:
+            raise NotebookFailedException(NotebookResult(nb=result.nb, error=error))
 
-    return run
+
+class PageFile(NotebookFile):  # type: ignore[misc]
+    """A file that holds such a notebook."""
+
+    def collect(self) -> Iterator[PageItem]:
+        yield PageItem.from_parent(self, filename=str(self.path))
 
 
 def page_error(committed: Any, executed: Any) -> NotebookError | None:

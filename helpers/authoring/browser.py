@@ -68,7 +68,7 @@ STATE = """path => {
     return kernel.status;
 }"""
 SERVE_LAB = (
-    "import sys; from pathlib import Path; from helpers import lab; "
+    "import sys; from pathlib import Path; from helpers.setup import jupyter as lab; "
     "lab.serve(Path(sys.executable), Path(sys.argv[1]), 'en', int(sys.argv[2]), extra=sys.argv[3:])"
 )
 

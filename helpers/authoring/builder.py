@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,19 +15,20 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 from helpers import exercises
-from helpers.authoring import stable
+from helpers.authoring import rules, stable
 from helpers.authoring.problems import Problem
 from helpers.authoring.source import (
     LINKS,
+    SOLUTION,
+    SOURCE,
     Lesson,
     SourceError,
-    file_of,
     lesson_paths,
     read_lesson,
     restamp,
 )
 from helpers.backend import saving, without_real_model
-from helpers.i18n import LANGUAGES
+from helpers.i18n import LANGUAGES, _
 from helpers.setup import ROOT
 from helpers.setup.files import write_whole
 from helpers.setup.processes import typed
@@ -37,18 +36,18 @@ from helpers.training import trained
 
 NOTEBOOKS = ROOT / "notebooks"
 TEXTS_FILE = exercises.TEXTS_FILE
+SOLUTIONS_FILE = SOURCE / "solutions.json"  # goes where the sources go, and nowhere else
 CELL_TIMEOUT = 120  # seconds that one cell may take
 TRAINING_TIMEOUT = 900  # the same where a network is trained, perhaps after another notebook's
 
 LANGUAGE_NAMES = {"en": "English", "zh": "中文", "fr": "Français"}
-MINUTES = {"en": "About {} minutes", "zh": "约 {} 分钟", "fr": "Environ {} minutes"}
-SHEET = {"en": "To look things up", "zh": "供随时查阅", "fr": "À consulter au besoin"}
 
 
 def header(lesson: Lesson, lang: str, previous: Lesson | None, following: Lesson | None) -> str:
     """Return the lesson's first cell: title, length, links to the other languages, goal, neighbours."""
-    _, _, goal = lesson.cells[0].source(lang).partition("\n")
-    facts = [SHEET[lang] if lesson.minutes is None else MINUTES[lang].format(lesson.minutes)]
+    goal = lesson.cells[0].source(lang).partition("\n")[2]
+    length = _("About {minutes} minutes", lang).format(minutes=lesson.minutes)
+    facts = [_("To look things up", lang) if lesson.minutes is None else length]
     facts += [
         f"[{LANGUAGE_NAMES[other]}](../{other}/{lesson.name}.ipynb)"
         for other in LANGUAGES
@@ -111,7 +110,7 @@ def assemble_all(lessons: list[Lesson], solution: bool = False) -> dict[tuple[st
 
 
 def exercise_texts(lessons: list[Lesson]) -> str:
-    """Return the content of helpers/exercises.json: the texts of all exercises, by key and language."""
+    """Return the content of TEXTS_FILE: the texts of all exercises, by key and language."""
     texts: dict[str, dict[str, dict[str, str]]] = {}
     for lesson in lessons:
         for cell in lesson.cells:
@@ -120,6 +119,22 @@ def exercise_texts(lessons: list[Lesson]) -> str:
                 own = texts.setdefault(f"{lesson.name}/{exercise}", {})
                 own[key] = {lang: cell.source(lang) for lang in LANGUAGES}
     return json.dumps(texts, indent=1, ensure_ascii=False) + "\n"
+
+
+def exercise_solutions(lessons: list[Lesson]) -> str:
+    """Return the content of SOLUTIONS_FILE: the solutions of all exercises, by language."""
+    solutions = {
+        f"{lesson.name}/{cell.id}": {lang: cell.source(lang, solution=True) for lang in LANGUAGES}
+        for lesson in lessons
+        for cell in lesson.cells
+        if cell.kind == "code" and SOLUTION.search(cell.text["en"])
+    }
+    return json.dumps(solutions, indent=1, ensure_ascii=False) + "\n"
+
+
+def beside_the_notebooks(lessons: list[Lesson]) -> dict[Path, str]:
+    """Return what the build writes besides notebooks: each file's content."""
+    return {TEXTS_FILE: exercise_texts(lessons), SOLUTIONS_FILE: exercise_solutions(lessons)}
 
 
 async def execute(notebook: Any, folder: Path) -> None:
@@ -194,23 +209,26 @@ def compare(name: str, lang: str, built: Any, committed: Any) -> list[Problem]:
 
 
 def read_course(names: list[str] | None = None) -> tuple[list[Lesson], list[Lesson]]:
-    """Return (all lessons, the lessons named). Raises SourceError for an unknown name."""
+    """Return (all lessons, the lessons named). Raises SourceError as lesson_paths does."""
     lessons = [read_lesson(path) for path in lesson_paths()]
     wanted = {path.stem for path in lesson_paths(names)}
     return lessons, [lesson for lesson in lessons if lesson.name in wanted]
 
 
 def build(names: list[str], teachers: Path | None = None) -> list[Problem]:
-    """Build and execute the lessons named (none named: all); return the problems, nothing when done.
+    """Build and execute the lessons named (none named: all); return the problems, none when done.
 
     With `teachers` they are written below that folder, with the solutions. A notebook whose code
     misbehaves, or that needs packages which are missing, is not written; the others are.
+
+    Raises SourceError for an unknown name, without sources, and for `teachers` in `notebooks/`.
     """
     if teachers and NOTEBOOKS.resolve() in (teachers.resolve(), *teachers.resolve().parents):
         what = f"{teachers} lies in notebooks/: the teacher's edition belongs elsewhere"
         raise SourceError(what)
     lessons, chosen = read_course(names)
-    problems = [problem for lesson in chosen for problem in lesson.problems]
+    wrong = {lesson.name: rules.check(lesson) for lesson in lessons}
+    problems = [problem for lesson in chosen for problem in wrong[lesson.name]]
     if problems:
         return problems
     notebooks = assemble_all(lessons, solution=teachers is not None)
@@ -231,9 +249,8 @@ def build(names: list[str], teachers: Path | None = None) -> list[Problem]:
             except (CellTimeoutError, DeadKernelError) as error:
                 problems.append(Problem(lesson.name, "", lang, str(error)))
                 return
-        wrong = stable.unexpected(notebook)
-        if wrong:
-            problems.extend(Problem(lesson.name, cell, lang, what) for cell, what in wrong)
+        if unexpected := stable.unexpected(notebook):
+            problems.extend(Problem(lesson.name, cell, lang, what) for cell, what in unexpected)
             return
         committed = None if teachers else read_notebook(lesson.name, lang)
         if committed is not None:
@@ -248,26 +265,31 @@ def build(names: list[str], teachers: Path | None = None) -> list[Problem]:
             (NOTEBOOKS / lang).mkdir(parents=True, exist_ok=True)
         await asyncio.gather(*(run(lesson, lang, free) for lesson in chosen for lang in LANGUAGES))
 
-    if not teachers and not any(lesson.problems for lesson in lessons):
-        write_whole(TEXTS_FILE, exercise_texts(lessons))
+    if not teachers and not any(wrong.values()):
+        for path, text in beside_the_notebooks(lessons).items():
+            write_whole(path, text)
     asyncio.run(run_all())
     return problems
 
 
 def check(names: list[str]) -> list[Problem]:
-    """Return every problem of the sources and every difference to the committed notebooks."""
+    """Return every problem of the sources and every difference to what is committed.
+
+    Raises SourceError for an unknown name, and without sources.
+    """
     lessons, chosen = read_course(names)
-    problems = [problem for lesson in chosen for problem in lesson.problems]
-    if not any(lesson.problems for lesson in lessons):
+    wrong = {lesson.name: rules.check(lesson) for lesson in lessons}
+    problems = [problem for lesson in chosen for problem in wrong[lesson.name]]
+    if not any(wrong.values()):
         notebooks = assemble_all(lessons)
         for lesson in chosen:
             for lang in LANGUAGES:
                 committed = read_notebook(lesson.name, lang)
                 problems += compare(lesson.name, lang, notebooks[lesson.name, lang], committed)
-        texts = TEXTS_FILE.read_text(encoding="utf-8") if TEXTS_FILE.exists() else ""
-        if texts != exercise_texts(lessons):
-            where = TEXTS_FILE.relative_to(ROOT).as_posix()
-            problems.append(Problem(where, "", "", "is not what the sources say: build again"))
+        for path, text in beside_the_notebooks(lessons).items():
+            if not path.exists() or path.read_text(encoding="utf-8") != text:
+                where = path.relative_to(ROOT).as_posix()
+                problems.append(Problem(where, "", "", "is not what the sources say: build again"))
     known = {lesson.name for lesson in lessons}
     for path in [] if names else sorted(NOTEBOOKS.glob("[a-z][a-z]/*.ipynb")):
         if path.stem not in known:
@@ -277,16 +299,18 @@ def check(names: list[str]) -> list[Problem]:
 
 
 def status() -> str:
-    """Return a table of the lessons: what is stale, missing or unbuilt, or that nothing is."""
-    lessons, _ = read_course()
+    """Return a table of the lessons: what is stale, missing or unbuilt, or that nothing is.
+
+    Raises SourceError without sources.
+    """
     problems = check([])
     lines = []
-    for lesson in lessons:
-        own = [problem for problem in problems if problem.lesson == lesson.name]
-        lines.append(f"{lesson.name}:{'' if own else ' ready'}")
+    for path in lesson_paths():
+        own = [problem for problem in problems if problem.lesson == path.stem]
+        lines.append(f"{path.stem}:{'' if own else ' ready'}")
         lines += [f"  {replace(problem, lesson='')}" for problem in own]
         problems = [problem for problem in problems if problem not in own]
-    return "\n".join([*lines, *map(str, problems)]) or "There is no lesson in notebooks/source."
+    return "\n".join([*lines, *map(str, problems)])
 
 
 def translated(lesson: str, cell: str, lang: str) -> str:
@@ -302,43 +326,6 @@ def translated(lesson: str, cell: str, lang: str) -> str:
         raise SourceError(f"{path.stem} has no cell {cell!r}.")
     if not found[0].translated:
         raise SourceError(f"{path.stem}, cell {cell!r}: there is nothing to translate.")
-    file = file_of(path, cell)
+    file = found[0].file
     write_whole(file, restamp(file.read_text(encoding="utf-8"), found[0], lang))
     return f"{path.stem}, cell {cell!r}, {lang}: stamped {found[0].stamp()}"
-
-
-def main(command: str, arguments: list[str]) -> int:
-    """Run `build`, `status` or `translated` with its arguments; return the exit code."""
-    parser = argparse.ArgumentParser(prog=typed(command))
-    if command == "build":
-        parser.add_argument(
-            "lessons", nargs="*", metavar="LESSON", help="for example 04 or 04-stream"
-        )
-        how = parser.add_mutually_exclusive_group()
-        how.add_argument("--check", action="store_true", help="compare, run nothing, write nothing")
-        how.add_argument(
-            "--solutions", metavar="DIR", type=Path, help="write the teacher's edition"
-        )
-    elif command == "translated":
-        for name in ("lesson", "cell", "lang"):
-            parser.add_argument(name, metavar=name.upper())
-    options = parser.parse_args(arguments)
-    try:
-        if not lesson_paths([]):  # or the texts of the exercises would be made of nothing
-            raise SourceError("There is no lesson in notebooks/source: this copy has no sources.")
-        if command == "status":
-            print(status())
-            return 0
-        if command == "translated":
-            print(translated(options.lesson, options.cell, options.lang))
-            return 0
-        if options.check:
-            problems = check(options.lessons)
-        else:
-            problems = build(options.lessons, options.solutions)
-    except SourceError as error:
-        print(error, file=sys.stderr)
-        return 1
-    for problem in problems:
-        print(problem, file=sys.stderr)
-    return 1 if problems else 0

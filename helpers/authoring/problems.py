@@ -16,4 +16,4 @@ class Problem:
 
     def __str__(self) -> str:
         where = [self.lesson, f"cell {self.cell!r}" if self.cell else "", self.lang]
-        return ", ".join(filter(None, where)) + f": {self.what}"
+        return ": ".join(filter(None, [", ".join(filter(None, where)), self.what]))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers.authoring import browser
-from helpers.i18n import LANGUAGES, system_language
+from helpers.i18n import LANGUAGES, _
 from helpers.setup import ROOT, CourseError
-from helpers.setup.environment import tell
 from helpers.setup.jupyter import LOCALES
 from helpers.setup.processes import typed
 
@@ -26,56 +24,37 @@ STATUS_BAR = 24  # pixels at the lower edge that are cut off: what they say chan
 SCALE = 2  # pixels of the file for one on the page, so that it is sharp on fine screens too
 LANGUAGE = "/lab/api/settings/@jupyterlab/translation-extension:plugin"
 
-NO_BROWSER = {
-    "en": "The pictures cannot be made: no browser was found that can be driven from here.\n"
-    "Install Chromium, Chrome or Edge, and type:\n\n    {command}",
-    "zh": "无法生成图片：没有找到可以由程序驱动的浏览器。\n"
-    "请安装 Chromium、Chrome 或 Edge，然后输入：\n\n    {command}",
-    "fr": "Les images ne peuvent pas être faites : aucun navigateur pilotable n'a été trouvé.\n"
-    "Installez Chromium, Chrome ou Edge, puis tapez :\n\n    {command}",
-}
-FAILED = {
-    "en": "The pictures were not made: JupyterLab or the browser did not start. It said:\n\n{said}",
-    "zh": "图片没有生成：JupyterLab 或浏览器没能启动。它的输出是：\n\n{said}",
-    "fr": "Les images n'ont pas été faites : JupyterLab ou le navigateur n'a pas démarré. "
-    "Il a dit :\n\n{said}",
-}
-WRITTEN = {"en": "Written: {path}", "zh": "已写入：{path}", "fr": "Écrit : {path}"}
 
-
-def check_browser(lang: str) -> None:
+def check_browser() -> None:
     """Raise CourseError where there is no browser to take pictures with."""
     if browser.find() is None:
-        raise CourseError(tell(NO_BROWSER, lang, command=typed("screenshots")))
-
-
-def main(command: str, argv: list[str]) -> int:
-    """Run `python -m helpers screenshots`; return the exit code. Raises CourseError."""
-    argparse.ArgumentParser(prog=typed(command)).parse_args(argv)
-    lang = system_language()
-    try:
-        paths = make(IMAGES)
-    except browser.BrowserError as error:
-        raise CourseError(tell(FAILED, lang, said=error)) from error
-    for path in paths:
-        print(tell(WRITTEN, lang, path=path))
-    return 0
+        text = _(
+            "The pictures cannot be made: no browser was found that can be driven from here.\n"
+            "Install Chromium, Chrome or Edge, and type:\n\n    {command}"
+        )
+        raise CourseError(text.format(command=typed("screenshots")))
 
 
 def make(folder: Path) -> list[Path]:
     """Write the picture for each language to `folder`, all or none, and return their paths.
 
-    Raises browser.BrowserError, and playwright's errors.
+    Raises CourseError where JupyterLab or the browser does not start, and playwright's errors.
     """
     from playwright.sync_api import sync_playwright
 
-    with (
-        tempfile.TemporaryDirectory() as work,
-        browser.running(Path(work)) as course,
-        sync_playwright() as playwright,
-    ):
-        chromium = playwright.chromium.connect(course.browser)
-        pictures = {lang: picture(chromium, course, lang) for lang in LANGUAGES}
+    try:
+        with (
+            tempfile.TemporaryDirectory() as work,
+            browser.running(Path(work)) as course,
+            sync_playwright() as playwright,
+        ):
+            chromium = playwright.chromium.connect(course.browser)
+            pictures = {lang: picture(chromium, course, lang) for lang in LANGUAGES}
+    except browser.BrowserError as error:
+        text = _(
+            "The pictures were not made: JupyterLab or the browser did not start. It said:\n\n{said}"
+        )
+        raise CourseError(text.format(said=error)) from error
     paths = {lang: folder / f"lesson-{lang}.png" for lang in LANGUAGES}
     for lang, path in paths.items():
         new = path.with_suffix(".new")

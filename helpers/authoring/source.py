@@ -1,27 +1,22 @@
-"""Reads a lesson's source: code once, prose three times, and everything that can be wrong with it."""
+"""Reads the source of a lesson, which holds code once and prose three times, and stamps translations."""
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import re
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jupytext
 import yaml
-from jupytext.myst import MystMetadataParsingError
-from markdown_it import MarkdownIt
 
 from helpers.authoring.problems import Problem
 from helpers.i18n import LANGUAGES
 from helpers.i18n.typography import typeset_french
-from helpers.setup.processes import typed
+from helpers.setup import ROOT, CourseError
 
-SOURCE = Path(__file__).parents[2] / "notebooks" / "source"
+SOURCE = ROOT / "notebooks" / "source"
 MARKED = re.compile(r"^(?P<code>.*?)[ \t]*# @(?P<lang>\w\w)[ \t]*$")
 EXERCISES = ".exercises"  # ends the name of the file with what a reader does not see
 LINKS = "next"  # the id of the builder's own cell, with the links to the neighbours
@@ -31,24 +26,25 @@ SOLUTION = re.compile(
     r"^[ \t]*### END SOLUTION$",
     re.DOTALL | re.MULTILINE,
 )
-HAN = re.compile(r"[\u3400-\u9fff]")
-MATH = re.compile(r"\$\$.*?\$\$|\$[^$\n]+\$", re.DOTALL)
-MARKDOWN = MarkdownIt().enable("table")
 
 
-class SourceError(Exception):
-    """A lesson's source cannot be built; the message lists every problem."""
+class SourceError(CourseError):
+    """A source cannot be found, built or stamped; the message says why."""
 
 
 @dataclass
 class Cell:
-    """One cell of a lesson. `text` and `of` are by language; code has its text under "en"."""
+    """One cell of a lesson. `text` and `of` are by language; code has its text under "en".
+
+    `file` is where it stands, below SOURCE.
+    """
 
     kind: str  # "markdown" or "code"
     id: str
-    tags: list[str] = field(default_factory=list)
-    text: dict[str, str] = field(default_factory=dict)
-    of: dict[str, str] = field(default_factory=dict)
+    tags: list[str]
+    text: dict[str, str]
+    of: dict[str, str]
+    file: Path
 
     def source(self, lang: str, solution: bool = False) -> str:
         """Return the cell as the notebook in `lang` shows it, with the stub or the solution."""
@@ -86,7 +82,7 @@ class Cell:
 
 @dataclass
 class Lesson:
-    """One lesson as its source says it; `problems` lists what is wrong, empty when it can be built.
+    """One lesson as its source says it; `problems` lists what was wrong in reading it, see rules.check.
 
     `training` says that it needs the packages of requirements-train.txt.
     """
@@ -112,9 +108,11 @@ class Lesson:
 def lesson_paths(names: list[str] | None = None) -> list[Path]:
     """Return the source files of the lessons named ("04", "stream" or "04-stream"); none named: all.
 
-    Raises SourceError for a name that no lesson has.
+    Raises SourceError for a name that no lesson has, and where there is no lesson at all.
     """
     paths = sorted(p for p in SOURCE.glob("[0-9][0-9]-*.md") if not p.stem.endswith(EXERCISES))
+    if not paths:  # or the texts of the exercises would be made of nothing
+        raise SourceError("There is no lesson in notebooks/source: this copy has no sources.")
     chosen = []
     for name in names or []:
         found = [p for p in paths if name in (p.stem, p.stem[:2], p.stem[3:])]
@@ -125,50 +123,61 @@ def lesson_paths(names: list[str] | None = None) -> list[Path]:
     return chosen if names else paths
 
 
-def file_of(path: Path, cell: str) -> Path:
-    """Return the file in which a cell of the lesson at `path` stands: the lesson's, or its exercises'."""
-    return path.with_name(f"{path.stem}{EXERCISES}.md") if "." in cell else path
+def files(path: Path) -> list[Path]:
+    """Return the files of the lesson at `path`: what a reader sees, and beside it, if any, the rest."""
+    beside = path.with_name(f"{path.stem}{EXERCISES}.md")
+    return [path, beside] if beside.exists() else [path]
+
+
+def read_head(path: Path) -> dict[str, Any]:
+    """Return what stands in the head of a source file; much faster than reading all of it."""
+    head = re.match(r"---\n(.*?)^---\n", path.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    return dict(yaml.safe_load(head[1])) if head else {}
 
 
 def read_lesson(path: Path) -> Lesson:
-    """Read a lesson's source and check it. Nothing is raised for a bad lesson: see `problems`.
+    """Read a lesson's source. Nothing is raised for one that cannot be read: see `problems`.
 
     `path` is the file of what a reader sees; the texts and tests of its exercises stand beside it.
     """
+    import jupytext  # here, because it takes its time: it brings JupyterLab's server with it
+    from jupytext.myst import MystMetadataParsingError
+    from nbformat import ValidationError
+
     name = path.stem
     problems: list[Problem] = []
-    beside = path.with_name(f"{name}{EXERCISES}.md")
-    try:
-        notebook = jupytext.reads(path.read_text(encoding="utf-8"), fmt="md:myst")
-        raw = list(notebook.cells)
-        if beside.exists():
-            raw += jupytext.reads(beside.read_text(encoding="utf-8"), fmt="md:myst").cells
-    except (ValueError, yaml.YAMLError, MystMetadataParsingError) as error:
-        what = f"the file cannot be read as MyST Markdown: {error}"
-        return Lesson(name, 0, [], [Problem(name, "", "", what)])
-    shown = len(notebook.cells)
-    cells = cells_in(raw, name, problems)
-    if misplaced := {c.id for c in cells_in(raw[:shown], name, []) if "." in c.id}:
-        what = f"belongs into {beside.name}, with what a reader does not see"
-        problems += [Problem(name, ident, "en", what) for ident in sorted(misplaced)]
-    problems += check_order(cells, name)
-    minutes = notebook.metadata.get("minutes")
-    if isinstance(minutes, int) is (notebook.metadata.get("sheet") is True):
+    cells: list[Cell] = []
+    head: dict[str, Any] = {}
+    for file in files(path):
+        try:
+            notebook = jupytext.reads(file.read_text(encoding="utf-8"), fmt="md:myst")
+        except (ValueError, yaml.YAMLError, MystMetadataParsingError, ValidationError) as error:
+            what = f"{file.name} cannot be read as MyST Markdown: {error}"
+            return Lesson(name, 0, [], [Problem(name, "", "", what)])
+        own = cells_in(notebook.cells, file, name, problems)
+        for cell in own:
+            if ("." in cell.id) is (file == path):
+                right = f"{name}{EXERCISES}.md" if file == path else path.name
+                what = f"stands in {file.name} and belongs into {right}"
+                problems.append(Problem(name, cell.id, "en", what))
+        cells += own
+        head = head or notebook.metadata
+    minutes = head.get("minutes")
+    if isinstance(minutes, int) is (head.get("sheet") is True):
         what = "the file's head must give `minutes: N`, the lesson's length in minutes, or `sheet: true`"
         problems.append(Problem(name, "title", "en", what))
-    training = notebook.metadata.get("training", False)
+    training = head.get("training", False)
     if not isinstance(training, bool):
         what = "in the file's head, `training:` is true or it is not there"
         problems.append(Problem(name, "title", "en", what))
-    for cell in cells:
-        found = check_prose(cell) if cell.kind == "markdown" else check_code(cell)
-        found += check_stamps(cell, name)
-        problems += [Problem(name, cell.id, lang, what) for lang, what in found]
     return Lesson(name, minutes, cells, problems, training is True)
 
 
-def cells_in(raw: list[Any], lesson: str, problems: list[Problem]) -> list[Cell]:
-    """Return a lesson's cells from those of a notebook; what is wrong with them goes to `problems`."""
+def cells_in(raw: list[Any], file: Path, lesson: str, problems: list[Problem]) -> list[Cell]:
+    """Return a lesson's cells from those of a notebook, as which jupytext reads one of its files.
+
+    What is wrong with them goes to `problems`.
+    """
 
     def problem(cell: str, lang: str, what: str) -> None:
         problems.append(Problem(lesson, cell, lang, what))
@@ -178,20 +187,21 @@ def cells_in(raw: list[Any], lesson: str, problems: list[Problem]) -> list[Cell]
         meta = dict(one.metadata)
         ident, lang, of = meta.pop("id", None), meta.pop("lang", "en"), meta.pop("of", None)
         tags = meta.pop("tags", [])
-        where = str(ident or (cells[-1].id if cells else f"number {number}"))
+        nameless = f"number {number} of {file.name}"
+        where = str(ident or (cells[-1].id if cells else nameless))
         if meta:
             problem(where, lang, f"has metadata that no lesson uses: {', '.join(sorted(meta))}")
         if lang not in LANGUAGES:
             problem(where, lang, f"the languages are {', '.join(LANGUAGES)}")
         elif one.cell_type == "code":
             if ident is None:
-                problem(f"number {number}", "en", "has no id; add a line `:id: some-name`")
+                problem(nameless, "en", "has no id; add a line `:id: some-name`")
             stamps = {str(k): str(v) for k, v in (of or {}).items()}
-            cells.append(Cell("code", where, tags, {"en": one.source}, stamps))
+            cells.append(Cell("code", where, tags, {"en": one.source}, stamps, file))
         elif lang == "en":
             if ident is None:
-                problem(f"number {number}", "en", 'has no id; write +++ {"id": "…", "lang": "en"}')
-            cells.append(Cell("markdown", where, tags, {"en": one.source}))
+                problem(nameless, "en", 'has no id; write +++ {"id": "…", "lang": "en"}')
+            cells.append(Cell("markdown", where, tags, {"en": one.source}, {}, file))
         else:
             last = cells[-1] if cells else None
             if last is None or last.kind == "code" or (ident is not None and ident != last.id):
@@ -204,169 +214,6 @@ def cells_in(raw: list[Any], lesson: str, problems: list[Problem]) -> list[Cell]
                 last.text[lang] = one.source
                 last.of[lang] = str(of or "")
     return cells
-
-
-def check_order(cells: list[Cell], lesson: str) -> list[Problem]:
-    """Return what is wrong with the ids of a lesson's cells and with their order."""
-    found = []
-    for ident, times in Counter(cell.id for cell in cells).items():
-        if times > 1:
-            found.append((ident, f"this id stands {times} times in the lesson"))
-        if ident == LINKS:
-            found.append((ident, "this id is that of the links which the builder adds at the end"))
-    seen: set[str] = set()
-    for cell in cells:
-        if "." in cell.id and cell.id.partition(".")[0] not in seen:
-            what = "belongs to an exercise, but no code cell of its name stands before it"
-            found.append((cell.id, what))
-        if cell.kind == "code":
-            seen.add(cell.id)
-    if not cells or cells[0].id != "title":
-        what = 'the first cell must have the id "title" and hold "# Title" and the goal'
-        found.append(("title", what))
-    return [Problem(lesson, ident, "en", what) for ident, what in found]
-
-
-STALE = "is stale: the English has changed since it was translated. Revise it, then run: "
-UNSTAMPED = "is not yet stamped. Once it says what the English says, run: "
-
-
-def check_stamps(cell: Cell, lesson: str) -> list[tuple[str, str]]:
-    """Return (language, what) for each translation that was made from another English text."""
-    if not cell.translated:
-        return [("en", "has a stamp (`of`) but nothing to translate")] if cell.of else []
-    return [
-        (
-            lang,
-            (STALE if cell.of.get(lang) else UNSTAMPED)
-            + typed("translated", lesson, cell.id, lang),
-        )
-        for lang in LANGUAGES[1:]
-        if (cell.kind == "code" or lang in cell.text) and cell.of.get(lang) != cell.stamp()
-    ]
-
-
-def check_prose(cell: Cell) -> list[tuple[str, str]]:
-    """Return (language, what) for what is wrong between the three texts of a prose cell."""
-    found = [(lang, "is missing") for lang in LANGUAGES if lang not in cell.text]
-    english = features(cell.text.get("en", ""))
-    wordy = bool(re.search(r"[^\W\d_]", english.words))
-    for lang, text in cell.text.items():
-        own = features(text)
-        if lang == "zh" and wordy and not HAN.search(own.words):
-            found.append((lang, "has no Han character: is it translated?"))
-        if lang == "zh":
-            found += [(lang, what) for what in check_chinese_typography(own.words)]
-        if lang == "fr" and wordy and text.strip() == cell.text.get("en", "").strip():
-            found.append((lang, "is the same as the English: is it translated?"))
-        for what, expected in english.agree.items():
-            if own.agree[what] != expected:
-                found.append(
-                    (lang, f"differs in {what}: en has {expected}, {lang} has {own.agree[what]}")
-                )
-    if cell.id == "title":
-        for lang, text in cell.text.items():
-            if not re.match(r"# \S.*\n\n\S", text):
-                found.append(
-                    (lang, 'must be "# Title", an empty line, and what you will be able to do')
-                )
-    elif "h1" in english.agree["headings"]:
-        found.append(("en", "has a heading of level 1: only the title has one"))
-    return found
-
-
-@dataclass
-class Features:
-    """What must agree between the languages of a prose cell, and the words, which must not."""
-
-    agree: dict[str, list[str]]
-    words: str
-
-
-def features(text: str) -> Features:
-    """Take a prose cell apart."""
-    tokens = MARKDOWN.parse(text)
-    inline = [child for token in tokens for child in token.children or []]
-    links = {
-        str(t.attrs.get("href", t.attrs.get("src")))
-        for t in inline
-        if t.type in ("link_open", "image")
-    }
-    words = "\n".join(
-        "".join("`" if t.type == "code_inline" else t.content or "\n" for t in token.children)
-        for token in tokens
-        if token.children
-    )
-    agree = {
-        "links": sorted(links),
-        "inline code": sorted({t.content for t in inline if t.type == "code_inline"}),
-        "headings": [t.tag for t in tokens if t.type == "heading_open"],
-        "fenced blocks": [t.info.strip() for t in tokens if t.type == "fence"],
-    }
-    return Features(agree, MATH.sub("", words))
-
-
-def check_chinese_typography(words: str) -> list[str]:
-    """Return what breaks the rules of Chinese typesetting: half-width punctuation, missing gaps."""
-    found = []
-    for match in re.finditer(r"[\u3400-\u9fff][,;:?!]|[,;?!][\u3400-\u9fff]", words):
-        found.append(f"has half-width punctuation next to Han: {match[0]!r}")
-    for match in re.finditer(r"[\u3400-\u9fff][A-Za-z0-9]+|[A-Za-z0-9]+[\u3400-\u9fff]", words):
-        found.append(f"has no space between Han and Latin: {match[0]!r}")
-    return found
-
-
-def check_code(cell: Cell) -> list[tuple[str, str]]:
-    """Return (language, what) where a code cell is not the same program in all three languages."""
-    found = []
-    marks = {m["lang"] for m in map(MARKED.match, cell.text["en"].splitlines()) if m}
-    for lang in marks - set(LANGUAGES):
-        found.append(
-            (lang, f"a line is marked # @{lang}; the languages are {', '.join(LANGUAGES)}")
-        )
-    if marks:
-        found += [
-            (lang, f"has no line marked # @{lang}") for lang in LANGUAGES if lang not in marks
-        ]
-    if cell.text["en"].count("### BEGIN SOLUTION") != len(SOLUTION.findall(cell.text["en"])):
-        found.append(("en", "### BEGIN SOLUTION and ### END SOLUTION do not pair up"))
-    programs = {}
-    for lang in LANGUAGES:
-        try:
-            programs[lang] = skeleton(cell.source(lang, solution=True))
-            skeleton(cell.source(lang))
-        except SyntaxError as error:
-            found.append((lang, f"is not Python: {error.msg} (line {error.lineno})"))
-    for lang in programs:
-        if "en" in programs and programs[lang] != programs["en"]:
-            found.append(
-                (lang, "is another program than the English one beyond strings and comments")
-            )
-    return found
-
-
-class _Mask(ast.NodeTransformer):
-    """Blanks the contents of strings; in an f-string the values count, not their order."""
-
-    def visit_Constant(self, node: ast.Constant) -> ast.AST:
-        return ast.Constant("…") if isinstance(node.value, str) else node
-
-    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
-        self.generic_visit(node)
-        node.values = sorted(
-            (v for v in node.values if isinstance(v, ast.FormattedValue)), key=ast.dump
-        )
-        return node
-
-
-def skeleton(code: str) -> str:
-    """Return the syntax tree of `code` (top-level await allowed) with its strings masked.
-
-    Raises SyntaxError.
-    """
-    flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-    tree = compile(code, "<cell>", "exec", flags)
-    return ast.dump(_Mask().visit(tree))
 
 
 def restamp(text: str, cell: Cell, lang: str) -> str:

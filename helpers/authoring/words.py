@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import re
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ KEYWORDS: dict[str, Any] = {
     "ngettext": (1, 2),
     "pgettext": ((1, "c"), 2),
 }
+UNDATED = datetime(2000, 1, 1, tzinfo=timezone.utc)  # instead of the moment of reading
 FIELD = re.compile(r"{(\w*)[^{}]*}|%(?:\((\w+)\))?[sd]")  # of str.format, and of argparse
 
 
@@ -49,18 +51,26 @@ def in_code() -> Catalog:
 def read(lang: str) -> Catalog:
     """Return the catalogue of `lang` as it is kept."""
     with path_of(lang).open("rb") as file:
-        return read_po(file, locale=lang, domain=i18n.DOMAIN)
+        catalogue = read_po(file, locale=lang, domain=i18n.DOMAIN)
+    catalogue.creation_date = UNDATED
+    return catalogue
+
+
+def compiled(catalogue: Catalog) -> bytes:
+    """Return a catalogue as gettext reads it."""
+    file = io.BytesIO()
+    write_mo(file, catalogue)
+    return file.getvalue()
 
 
 def write(lang: str, catalogue: Catalog) -> None:
     """Write a catalogue, to read and for gettext, without what changes from run to run."""
-    text, compiled = io.BytesIO(), io.BytesIO()
+    text = io.BytesIO()
     write_po(text, catalogue, width=100, sort_by_file=True, include_lineno=False, omit_header=True)
     head = f'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=utf-8\\n"\n"Language: {lang}\\n"\n'
     head += f'"Plural-Forms: {catalogue.plural_forms};\\n"\n\n'.replace(";;", ";")
     write_whole(path_of(lang), head + text.getvalue().decode("utf-8"))
-    write_mo(compiled, read(lang))
-    path_of(lang, "mo").write_bytes(compiled.getvalue())
+    path_of(lang, "mo").write_bytes(compiled(read(lang)))
 
 
 def update() -> None:
@@ -91,10 +101,8 @@ def problems() -> list[Problem]:
             what = "is no longer in the code" if key not in wanted else wrong_in(message)
             if what:
                 found.append(Problem("words", "", lang, f"{key[0]!r} {what}"))
-        compiled = io.BytesIO()
-        write_mo(compiled, catalogue)
         mo = path_of(lang, "mo")
-        if not mo.exists() or mo.read_bytes() != compiled.getvalue():
+        if not mo.exists() or mo.read_bytes() != compiled(catalogue):
             found.append(
                 Problem("words", "", lang, f"{mo.name} is not what {path_of(lang).name} says")
             )

@@ -1,6 +1,6 @@
 """Runs programs alone, with some packages and what these need, and nothing else that is installed.
 
-`python -I tests/alone.py FOLDER PACKAGE…` runs every *.py file of the folder and prints, as JSON,
+`python -I tests/authoring/alone.py FOLDER PACKAGE…` runs every *.py file of the folder and prints, as JSON,
 each one's exit code; what NAME.py printed is in NAME.out and NAME.err. Importing the packages takes
 a second of processor time, so that it is done once: where the system can fork, each program has a
 process and a `__main__` of its own, begun at the moment when an interpreter has imported the

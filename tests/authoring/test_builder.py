@@ -1,19 +1,24 @@
-"""Tests of helpers.builder: what it writes, what it refuses, and that a second build changes nothing."""
+"""Tests of helpers.authoring.builder: what it writes, what it refuses, and that a second build changes nothing."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
 
-from helpers.authoring import builder, source
+from helpers.authoring import builder, rules, source
+from helpers.authoring.problems import Problem
 from helpers.backend import saving
+from helpers.i18n import LANGUAGES
+from helpers.setup import CourseError
 from helpers.setup.files import write_whole
 from helpers.setup.processes import typed
 from helpers.training import trained
-from tests.authoring.test_source import GOOD, write
+from tests.authoring.birds import GOOD, TEXTS, write
 
 CODE = """
 ```{code-cell} python
@@ -41,7 +46,9 @@ def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (notebooks / "source").mkdir(parents=True)
     write(notebooks / "source", GOOD + CODE)
     monkeypatch.setattr(builder, "NOTEBOOKS", notebooks)
-    monkeypatch.setattr(builder, "TEXTS_FILE", tmp_path / "exercises.json")
+    monkeypatch.setattr(builder, "ROOT", tmp_path)
+    monkeypatch.setattr(builder, "TEXTS_FILE", tmp_path / "texts.json")
+    monkeypatch.setattr(builder, "SOLUTIONS_FILE", notebooks / "source" / "solutions.json")
     monkeypatch.setattr(source, "SOURCE", notebooks / "source")
     return notebooks
 
@@ -52,19 +59,27 @@ def pages(notebooks: Path) -> dict[str, str]:
     }
 
 
-def test_build_check_and_status_from_nothing_to_ready(
-    course: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert builder.main("build", ["--check"]) == 1
-    assert "01-birds, zh: notebooks/zh/01-birds.ipynb is missing" in capsys.readouterr().err
-    assert "missing or damaged" in builder.status()
+def lines(problems: list[Problem]) -> list[str]:
+    return [str(problem) for problem in problems]
 
-    assert builder.main("build", []) == 0
+
+def test_build_check_and_status_from_nothing_to_ready(course: Path) -> None:
+    assert "01-birds, zh: notebooks/zh/01-birds.ipynb is missing or damaged" in lines(
+        builder.check([])
+    )
+    assert builder.status().splitlines() == [
+        "01-birds:",
+        *(f"  {lang}: notebooks/{lang}/01-birds.ipynb is missing or damaged" for lang in LANGUAGES),
+        "texts.json: is not what the sources say: build again",
+        "notebooks/source/solutions.json: is not what the sources say: build again",
+    ]
+
+    assert builder.build([]) == []
     first = pages(course)
     assert sorted(first) == ["en", "fr", "zh"]
-    assert builder.main("build", ["birds"]) == 0
+    assert builder.build(["birds"]) == []
     assert pages(course) == first, "built twice, the clock cell included, there is no diff"
-    assert builder.main("build", ["--check"]) == 0
+    assert builder.check([]) == []
     assert builder.status() == "01-birds: ready"
 
     page = nbformat.reads(first["zh"], as_version=4)
@@ -82,42 +97,41 @@ def test_build_check_and_status_from_nothing_to_ready(
 
 
 def test_a_lesson_that_trains_is_marked_and_left_out_where_that_cannot_be(
-    course: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    course: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = course / "source" / "01-birds.md"
     other = path.read_text("utf-8")
     (course / "source" / "02-nests.md").write_text(other, "utf-8")
     path.write_text(other.replace("minutes: 5", "minutes: 5\ntraining: true"), "utf-8")
     monkeypatch.setattr(trained, "PACKAGES", ("json", "nowhere_to_be_found"))
-    assert builder.main("build", []) == 1
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line == ("01-birds: not built, it needs nowhere_to_be_found: " + typed("training"))
+    assert lines(builder.build([])) == [
+        "01-birds: not built, it needs nowhere_to_be_found: " + typed("training")
+    ]
     assert pages(course) == {}
     nests = nbformat.read(course / "fr" / "02-nests.ipynb", as_version=4)
     assert "01-birds.ipynb" in nests.cells[0].source
     assert not {"training", "execution"} & set(nests.metadata)
 
     monkeypatch.setattr(trained, "PACKAGES", ("json",))
-    assert builder.main("build", ["01"]) == 0
+    assert builder.build(["01"]) == []
     page = nbformat.read(course / "en" / "01-birds.ipynb", as_version=4)
     assert page.metadata.training is True
     assert page.metadata.execution == {"timeout": builder.TRAINING_TIMEOUT}
-    assert builder.main("build", ["--check"]) == 0
+    assert builder.check([]) == []
     path.write_text(other, "utf-8")
-    assert builder.main("build", ["--check"]) == 1
-    assert "01-birds, en: the notebook's metadata are not" in capsys.readouterr().err
+    assert [(p.lesson, p.lang, p.what) for p in builder.check([])] == [
+        ("01-birds", lang, "the notebook's metadata are not what the source says")
+        for lang in LANGUAGES
+    ]
 
 
-def test_a_cell_that_misbehaves_is_named_and_its_notebook_not_written(
-    course: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_cell_that_misbehaves_is_named_and_its_notebook_not_written(course: Path) -> None:
     path = course / "source" / "01-birds.md"
     text = path.read_text("utf-8")
     path.write_text(text.replace('{}["a"]', "1"), "utf-8")
-    assert builder.main("build", []) == 1
-    assert "01-birds, cell 'fails', fr: is tagged raises-exception and raised nothing" in (
-        capsys.readouterr().err
-    )
+    what = "is tagged raises-exception and raised nothing"
+    found = sorted(builder.build([]), key=lambda problem: LANGUAGES.index(problem.lang))
+    assert found == [Problem("01-birds", "fails", lang, what) for lang in LANGUAGES]
     assert pages(course) == {}
 
 
@@ -134,60 +148,86 @@ def test_a_cell_that_misbehaves_is_named_and_its_notebook_not_written(
     ],
 )
 def test_check_sees_every_difference_in_structure(
-    course: Path, capsys: pytest.CaptureFixture[str], change: object, says: str
+    course: Path, change: Callable[[Any], None], says: str
 ) -> None:
     lessons, _ = builder.read_course()
-    write_whole(builder.TEXTS_FILE, builder.exercise_texts(lessons))
+    for file, text in builder.beside_the_notebooks(lessons).items():
+        write_whole(file, text)
     for (name, lang), page in builder.assemble_all(lessons).items():
         write_whole(course / lang / f"{name}.ipynb", saving.dumps(page))
-    assert builder.main("build", ["--check"]) == 0
+    assert builder.check([]) == []
     path = course / "en" / "01-birds.ipynb"
     page = json.loads(path.read_text("utf-8"))
-    change(page)  # type: ignore[operator]
+    change(page)
     path.write_text(json.dumps(page), "utf-8")
-    assert builder.main("build", ["--check"]) == 1
-    error = capsys.readouterr().err
-    assert says in error and "zh" not in error
+    (problem,) = builder.check([])
+    assert says in str(problem) and problem.lang == "en"
 
 
-def test_check_and_status_report_a_broken_source_and_a_notebook_without_one(
-    course: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_check_and_status_report_a_broken_source_and_a_notebook_without_one(course: Path) -> None:
     path = course / "source" / "01-birds.md"
     path.write_text(path.read_text("utf-8").replace("Call `sing`", "Do call `sing`"), "utf-8")
     (course / "en").mkdir()
     (course / "en" / "09-gone.ipynb").write_text("{}", "utf-8")
-    assert builder.main("build", []) == 1
-    assert builder.main("build", ["--check"]) == 1
-    error = capsys.readouterr().err
-    assert "01-birds, cell 'why', zh: is stale" in error
-    assert "09-gone, en: this notebook has no source" in error
-    assert "  cell 'why', zh: is stale" in builder.status()
+    stale = [("01-birds", "why", "zh"), ("01-birds", "why", "fr")]
+    assert [(p.lesson, p.cell, p.lang) for p in builder.build([])] == stale
+    *problems, last = builder.check([])
+    assert [(p.lesson, p.cell, p.lang) for p in problems] == stale
+    assert str(last) == "09-gone, en: this notebook has no source"
+    assert builder.status().splitlines()[1].startswith("  cell 'why', zh: is stale")
+    assert builder.status().splitlines()[-1] == str(last)
 
 
-def test_translated_stamps_one_cell(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = course / "source" / "01-birds.md"
-    path.write_text(path.read_text("utf-8").replace("Call `sing`", "Do call `sing`"), "utf-8")
-    assert builder.main("translated", ["birds", "why", "zh"]) == 0
-    stale = source.read_lesson(path).problems
-    assert [problem.split(":")[0] for problem in stale] == ["01-birds, cell 'why', fr"]
-    for wrong in (["birds", "nothing", "zh"], ["birds", "why", "en"], ["99", "why", "zh"]):
-        assert builder.main("translated", wrong) == 1
-    assert builder.main("translated", ["birds", "clock", "zh"]) == 1
-    error = capsys.readouterr().err
-    assert "cell 'clock': there is nothing to translate" in error
-    assert "has no cell 'nothing'" in error and "not 'en'" in error and "no lesson '99'" in error
-
-
-@pytest.mark.parametrize("arguments", [[], ["--check"], ["00"], ["--solutions", "x"]])
-def test_a_copy_without_sources_is_left_as_it_is(
-    course: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("cell", "english", "number"), [("why", "Call `sing`", 0), ("exercise.correct", "Well sung", 1)]
+)
+def test_translated_stamps_one_cell_in_the_file_where_it_stands(
+    course: Path, cell: str, english: str, number: int
 ) -> None:
+    path = write(course / "source", GOOD, TEXTS)
+    file = source.files(path)[number]
+    file.write_text(file.read_text("utf-8").replace(english, f"Now: {english}"), "utf-8")
+    before = [each.read_text("utf-8").splitlines() for each in source.files(path)]
+    assert f"cell {cell!r}, zh: stamped " in builder.translated("birds", cell, "zh")
+    after = [each.read_text("utf-8").splitlines() for each in source.files(path)]
+    changed = [sum(map(str.__ne__, *pair)) for pair in zip(before, after, strict=True)]
+    assert changed == ([1, 0] if number == 0 else [0, 1])
+    stale = rules.check(source.read_lesson(path))
+    assert [(p.lesson, p.cell, p.lang) for p in stale] == [("01-birds", cell, "fr")]
+
+
+@pytest.mark.parametrize(
+    ("lesson", "cell", "lang", "says"),
+    [
+        ("birds", "nothing", "zh", "has no cell 'nothing'"),
+        ("birds", "why", "en", "not 'en'"),
+        ("99", "why", "zh", "no lesson '99'"),
+        ("birds", "clock", "zh", "cell 'clock': there is nothing to translate"),
+    ],
+)
+def test_what_cannot_be_stamped_is_refused(
+    course: Path, lesson: str, cell: str, lang: str, says: str
+) -> None:
+    with pytest.raises(CourseError, match=says):
+        builder.translated(lesson, cell, lang)
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda: builder.build([]),
+        lambda: builder.build(["00"]),
+        lambda: builder.build([], Path("x")),
+        lambda: builder.check([]),
+        builder.status,
+    ],
+)
+def test_a_copy_without_sources_is_left_as_it_is(course: Path, work: Callable[[], object]) -> None:
     for path in (course / "source").glob("*.md"):
         path.unlink()
     builder.TEXTS_FILE.write_text('{"01-birds/sing": {}}', encoding="utf-8")
-    assert builder.main("build", arguments) == 1
-    assert "this copy has no sources" in capsys.readouterr().err
+    with pytest.raises(CourseError, match="this copy has no sources"):
+        work()
     assert builder.TEXTS_FILE.read_text(encoding="utf-8") == '{"01-birds/sing": {}}'
 
 
@@ -213,58 +253,48 @@ def test_a_failed_write_leaves_the_old_file(
     assert path.read_text("utf-8") == "old" and list(tmp_path.iterdir()) == [path]
 
 
-EXERCISE = """
-+++ {"id": "exercise.correct", "lang": "en"}
-
-Well sung.
-
-+++ {"lang": "zh", "of": "EXERCISE.CORRECT"}
-
-唱得好。
-
-+++ {"lang": "fr", "of": "EXERCISE.CORRECT"}
-
-Bien chanté !
-
-```{code-cell} python
-:id: exercise.wrong.silent
-
-song = ""
-```
-"""
-
-
 def test_texts_of_exercises_go_to_their_file_and_solutions_to_the_teachers_edition(
-    course: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    course: Path, tmp_path: Path
 ) -> None:
-    write(course / "source", GOOD + EXERCISE)
-    assert builder.main("build", []) == 0
+    write(course / "source", GOOD, TEXTS)
+    assert builder.build([]) == []
     texts = json.loads(builder.TEXTS_FILE.read_text("utf-8"))
     french = "Bien chanté\u00a0!"
     assert texts == {
         "01-birds/exercise": {"correct": {"en": "Well sung.", "zh": "唱得好。", "fr": french}}
+    }
+    solution = "def sing(bird):\n    return bird.upper()\n\n\nsong = sing(bird)"
+    assert json.loads(builder.SOLUTIONS_FILE.read_text("utf-8")) == {
+        "01-birds/exercise": dict.fromkeys(LANGUAGES, solution)
     }
     learners = pages(course)["en"]
     assert (
         "upper" not in learners and "Well sung" not in learners and 'song = \\"\\"' not in learners
     )
 
-    assert builder.main("build", ["--solutions", str(tmp_path / "teachers")]) == 0
-    page = nbformat.read(tmp_path / "teachers" / "en" / "01-birds.ipynb", as_version=4)
-    cells = {cell.id: cell for cell in page.cells}
-    assert (
-        "return bird.upper()" in cells["exercise"].source and "..." not in cells["exercise"].source
-    )
+    teachers = tmp_path / "teachers"
+    assert builder.build([], teachers) == []
+    page = nbformat.read(teachers / "en" / "01-birds.ipynb", as_version=4)
+    assert {cell.id: cell.source for cell in page.cells}["exercise"] == solution
     assert pages(course)["en"] == learners
-    assert builder.main("build", ["--solutions", str(course / "en")]) == 1
-    assert "belongs elsewhere" in capsys.readouterr().err
-
-    builder.TEXTS_FILE.write_text("{}", encoding="utf-8")
-    assert builder.main("build", ["--check"]) == 1
-    assert "exercises.json is not what the sources say" in capsys.readouterr().err
+    with pytest.raises(CourseError, match="belongs elsewhere"):
+        builder.build([], course / "en")
 
 
-def test_a_text_of_no_exercise_is_an_orphan(course: Path) -> None:
-    path = write(course / "source", GOOD + EXERCISE.replace("exercise.", "nothing."))
-    problems = source.read_lesson(path).problems
-    assert any("cell 'nothing.correct', en: belongs to an exercise, but no" in p for p in problems)
+@pytest.mark.parametrize("file", ["TEXTS_FILE", "SOLUTIONS_FILE"])
+def test_check_sees_what_is_not_built_beside_the_notebooks(course: Path, file: str) -> None:
+    lessons, _ = builder.read_course()
+    for path, text in builder.beside_the_notebooks(lessons).items():
+        write_whole(path, text)
+    path = getattr(builder, file)
+    wrong = Problem(
+        path.relative_to(course.parent).as_posix(),
+        "",
+        "",
+        "is not what the sources say: build again",
+    )
+    assert wrong not in builder.check([])
+    path.write_text("{}", encoding="utf-8")
+    assert wrong in builder.check([])
+    path.unlink()
+    assert wrong in builder.check([])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 from textwrap import indent
 
 import nbformat
+import pytest
 
 from helpers.authoring.builder import NOTEBOOKS
 from helpers.setup import ROOT
+from helpers.setup.files import write_whole
 
 
 def run(*command: str) -> None:
@@ -25,11 +26,15 @@ def test_ruff_finds_nothing() -> None:
     run("ruff", "format", "--check")
 
 
-def test_mypy_finds_nothing(tmp_path: Path) -> None:
-    """Cells that fail on purpose are left out; one language is enough, the programs are the same."""
-    lessons = tmp_path / "lessons"
-    lessons.mkdir()
-    (lessons / "__init__.py").touch()
+def test_mypy_finds_nothing(cache: pytest.Cache) -> None:
+    """Cells that fail on purpose are left out; one language is enough, the programs are the same.
+
+    The lessons' modules stay where they are, so that mypy reads those alone that have changed.
+    """
+    lessons = cache.mkdir("course") / "lessons"
+    lessons.mkdir(exist_ok=True)
+    written = [lessons / "__init__.py"]
+    written[0].touch()
     for path in NOTEBOOKS.glob("en/*.ipynb"):
         cells = nbformat.read(path, as_version=4).cells
         code = {
@@ -43,7 +48,7 @@ def test_mypy_finds_nothing(tmp_path: Path) -> None:
         text = "MODEL = ''\n"
         for number, program in enumerate(["\n\n".join(code.values()), *programs]):
             text += f"\n\nasync def program_{number}() -> None:\n{indent(program, '    ')}\n"
-        name = f"lesson_{path.stem.replace('-', '_')}.py"
-        (lessons / name).write_text(text, encoding="utf-8")
-    assert len(list(lessons.iterdir())) > 1
-    run("mypy", "helpers", "tests", str(lessons))
+        written.append(lessons / f"lesson_{path.stem.replace('-', '_')}.py")
+        write_whole(written[-1], text)
+    assert len(written) > 1
+    run("mypy", "helpers", "tests", *map(str, written))

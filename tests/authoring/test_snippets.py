@@ -17,14 +17,14 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.output_parsers import StrOutputParser
 
 from helpers import __main__ as command_line
-from helpers import backend
+from helpers import backend, i18n
 from helpers.authoring import snippet
 from helpers.authoring.snippet import snippets
+from helpers.authoring.source import lesson_paths, read_lesson
 from helpers.builtin.server import MODEL, serve
 from helpers.i18n import LANGUAGES
 from helpers.setup import ROOT, CourseError
-from helpers.setup.environment import tell
-from tests.lessons.test_notebooks import LESSONS
+from tests.authoring import alone
 
 PACKAGES = ("langchain-core", "langchain-openai")
 MOST_LINES = 12
@@ -49,15 +49,15 @@ def environment() -> Iterator[dict[str, str]]:
 
 
 def written(folder: Path, lang: str) -> Path:
-    """Write the sheet's snippets to files, as the command prints them; return the folder."""
+    """Write the sheet's snippets to files; return the folder."""
     for name, one in snippets(lang).items():
-        (folder / f"{name}.py").write_text(f"# {one.when}\n{one.code}\n", encoding="utf-8")
+        snippet.write(snippet.program(one), folder / f"{name}.py")
     return folder
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_every_snippet_runs_alone(lang: str, tmp_path: Path, environment: dict[str, str]) -> None:
-    command = [sys.executable, "-I", str(ROOT / "tests" / "alone.py"), str(written(tmp_path, lang))]
+    command = [sys.executable, "-I", alone.__file__, str(written(tmp_path, lang))]
     done = subprocess.run(
         [*command, *PACKAGES], env=environment, cwd=tmp_path, stdout=subprocess.PIPE, check=True
     )
@@ -74,14 +74,14 @@ def test_every_snippet_runs_alone(lang: str, tmp_path: Path, environment: dict[s
 def test_a_program_alone_has_nothing_but_its_packages(tmp_path: Path) -> None:
     for module in ("helpers", "IPython", "openai", "langchain_core", "json"):
         (tmp_path / f"{module}_.py").write_text(f"import {module}", encoding="utf-8")
-    command = [sys.executable, "-I", str(ROOT / "tests" / "alone.py"), str(tmp_path), *PACKAGES]
+    command = [sys.executable, "-I", alone.__file__, str(tmp_path), *PACKAGES]
     codes = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
     assert codes == {"helpers_": 1, "IPython_": 1, "openai_": 0, "langchain_core_": 0, "json_": 0}
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_snippets_are_short_named_once_and_in_the_order_of_the_lessons(lang: str) -> None:
-    (sheet,) = [lesson for lesson in LESSONS if lesson.number == "17"]
+    sheet = read_lesson(*lesson_paths(["17"]))
     names = [cell.id for cell in sheet.cells if "standalone" in cell.tags]
     assert len(names) >= 15 and list(snippets(lang)) == names == list(dict.fromkeys(names))
     prose = {cell.id: cell for cell in sheet.cells if cell.kind == "markdown"}
@@ -166,9 +166,9 @@ def test_the_command_prints_a_program_that_runs(lang: str, environment: dict[str
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_the_list_says_when_to_use_each(lang: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command_line.main(["snippet", "--lang", lang]) == 0
-    lines = capsys.readouterr().out.splitlines()
+def test_the_list_says_when_to_use_each(lang: str) -> None:
+    i18n.use(lang)
+    lines = snippet.table(snippets(lang)).splitlines()
     for line, (name, one) in zip(lines, snippets(lang).items(), strict=False):
         assert line.split(maxsplit=1) == [name, one.when]
         assert not re.search(r"[`\]]|ipynb", line) and len(one.when) > 8
@@ -179,15 +179,15 @@ def test_the_list_says_when_to_use_each(lang: str, capsys: pytest.CaptureFixture
     ("asked", "near"),
     [("strem", "stream"), ("Stream", "stream"), ("retry", "with-retry"), ("zzz", None)],
 )
-def test_an_unknown_name_says_what_comes_near(
-    asked: str, near: str | None, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unknown_name_says_what_comes_near(asked: str, near: str | None) -> None:
     for lang in LANGUAGES:
-        assert command_line.main(["snippet", asked, "--lang", lang]) == 1
-        captured = capsys.readouterr()
-        assert captured.out == "" and asked in captured.err and "helpers snippet" in captured.err
-        assert ("?" in captured.err or "？" in captured.err) is (near is not None)
-        assert near is None or near in captured.err
+        i18n.use(lang)
+        with pytest.raises(CourseError, match=asked) as raised:
+            snippet.choose(asked, lang)
+        said = str(raised.value)
+        assert "helpers snippet" in said
+        assert ("?" in said or "？" in said) is (near is not None)
+        assert near is None or near in said
 
 
 def test_an_incomplete_copy_says_so(tmp_path: Path) -> None:
@@ -199,24 +199,23 @@ def test_what_is_piped_is_utf_8_with_plain_line_ends(monkeypatch: pytest.MonkeyP
     """As on Windows, where a redirected stream has a code page and writes \\r\\n."""
     buffer = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(buffer, "cp1252", newline="\r\n"))
-    snippet.main(["stream", "--lang", "zh"])
+    command_line.main(["snippet", "stream", "--lang", "zh"])
     sys.stdout.flush()
     assert "为什么" in buffer.getvalue().decode("utf-8") and b"\r" not in buffer.getvalue()
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_a_snippet_is_written_to_a_new_file_and_to_no_other(
-    lang: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_snippet_is_written_to_a_new_file_and_to_no_other(lang: str, tmp_path: Path) -> None:
+    i18n.use(lang)
     new, there = tmp_path / "new.py", tmp_path / "there.py"
     there.write_text("mine", encoding="utf-8")
-    command = ["snippet", "stream", "--lang", lang]
-    assert command_line.main([*command, str(new)]) == 0
     one = snippets(lang)["stream"]
-    assert new.read_bytes().decode("utf-8") == f"# {one.when}\n{one.code}\n"
-    assert tell(snippet.WRITTEN, lang, path=new) in capsys.readouterr().out
-    assert command_line.main([*command, str(there)]) == 1
+    program = snippet.program(one)
+    assert snippet.write(program, new) == i18n._("Written: {path}").format(path=new)
+    assert new.read_bytes().decode("utf-8") == program == f"# {one.when}\n{one.code}\n"
+    with pytest.raises(CourseError, match=i18n._("it is there already")):
+        snippet.write(program, there)
     assert there.read_text(encoding="utf-8") == "mine"
-    assert snippet.THERE[lang] in capsys.readouterr().err
-    assert command_line.main([*command, str(tmp_path / "nowhere" / "new.py")]) == 1
-    assert "nowhere" in capsys.readouterr().err and not (tmp_path / "nowhere").exists()
+    with pytest.raises(CourseError, match="nowhere"):
+        snippet.write(program, tmp_path / "nowhere" / "new.py")
+    assert not (tmp_path / "nowhere").exists()

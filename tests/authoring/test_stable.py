@@ -1,4 +1,4 @@
-"""Tests of helpers.stable: what only one run knew is gone, what a cell printed is there."""
+"""Tests of helpers.authoring.stable: what only one run knew is gone, what a cell printed is there."""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import pytest
@@ -18,7 +17,7 @@ from helpers.builtin import server
 from helpers.builtin.faults import ERRORS, Call, Fault
 from helpers.exercises import progress
 from tests import needs
-from tests.lessons.test_notebooks import LESSONS
+from tests.pages import LESSONS, page
 
 KEY = "sk-canary-3e8d07aa51"
 KINDS = [
@@ -38,10 +37,10 @@ KINDS = [
 CALLS = ("00", "03", "04", "06", "07", "08", "10", "11")
 GONE = ("11",)
 EACH = [
-    pytest.param(lesson, gone, id=f"{lesson.name}-{'refused' if gone else 'faults'}")
+    pytest.param(lesson, gone, id=f"{lesson}-{'refused' if gone else 'faults'}")
     for gone, numbers in ((False, CALLS), (True, GONE))
     for lesson in LESSONS
-    if lesson.number in numbers
+    if lesson[:2] in numbers
 ]
 # No waiting between two tries, and whatever the client has to say.
 FIRST = """
@@ -83,13 +82,14 @@ def failing() -> Iterator[server.Server]:
 
 @pytest.mark.parametrize(("lesson", "gone"), EACH)
 def test_the_key_is_nowhere(
-    lesson: Any,
+    lesson: str,
     gone: bool,
     failing: server.Server,
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    needs.needed_by(lesson)
+    notebook = page(lesson, "en")
+    needs.needed_by_page(notebook)
     env_file = tmp_path / ".env"
     env_file.write_text(
         f"OPENAI_API_KEY={KEY}\nOPENAI_BASE_URL={failing.url}\nOPENAI_MODEL=m\n"
@@ -103,19 +103,18 @@ def test_the_key_is_nowhere(
     }
     if gone:
         failing.close()
-    page = nbformat.read(builder.NOTEBOOKS / "en" / f"{lesson.name}.ipynb", as_version=4)
-    for cell in page.cells:
+    for cell in notebook.cells:
         cell.pop("outputs", None)
         if cell.cell_type == "code":
             cell.outputs = []
-    page.cells = [new_code_cell(FIRST), *page.cells, new_code_cell(LAST)]
+    notebook.cells = [new_code_cell(FIRST), *notebook.cells, new_code_cell(LAST)]
     NotebookClient(
-        page,
+        notebook,
         allow_errors=True,
-        timeout=builder.TRAINING_TIMEOUT if lesson.training else 100,
+        timeout=100,
         resources={"metadata": {"path": builder.NOTEBOOKS / "en"}},
     ).execute(env=environment)
-    outputs = nbformat.writes(page)
+    outputs = nbformat.writes(notebook)
     built_in = "this lesson asks for it" in outputs  # then the failing service is not asked
     assert built_in or "at 127.0.0.1" in outputs
     assert "DEBUG:openai" in outputs, "the log is on the page"

@@ -1,7 +1,8 @@
-"""The command that makes the READMEs' pictures."""
+"""What makes the READMEs' pictures."""
 
 from __future__ import annotations
 
+import re
 import struct
 import subprocess
 import sys
@@ -9,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from helpers import __main__ as command_line
+from helpers import i18n
 from helpers.authoring import browser, screenshots
 from helpers.i18n import LANGUAGES
-from helpers.setup import ROOT
-from helpers.setup.environment import tell
+from helpers.setup import ROOT, CourseError
 from helpers.setup.processes import typed
 from tests.browser import sharing
 
@@ -24,29 +24,29 @@ def test_makes_the_pictures(tmp_path: Path) -> None:
     """Those of two languages, for time; in a process of its own: here Playwright may be running."""
     sharing.required()
     languages = ("zh", "fr")
-    make = "import sys; from pathlib import Path; from helpers import screenshots; "
-    make += f"screenshots.LANGUAGES = {languages}; screenshots.IMAGES = Path(sys.argv[1]); "
-    make += "sys.exit(screenshots.main('screenshots', []))"
+    make = "import sys; from pathlib import Path; from helpers.authoring import screenshots; "
+    make += f"screenshots.LANGUAGES = {languages}; "
+    make += "print(*screenshots.make(Path(sys.argv[1])), sep='\\n')"
     said = subprocess.check_output(
         [sys.executable, "-c", make, str(tmp_path)], cwd=ROOT, encoding="utf-8"
     )
     pictures = {lang: tmp_path / f"lesson-{lang}.png" for lang in languages}
     assert sorted(tmp_path.iterdir()) == sorted(pictures.values())
     for path in pictures.values():
-        assert str(path) in said
+        assert str(path) in said.splitlines()
         check(path.read_bytes())
     assert len({path.read_bytes() for path in pictures.values()}) == len(languages)
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_without_a_browser_it_says_what_to_do(
-    lang: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_a_browser_it_says_what_to_do(lang: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(browser, "find", lambda: None)
-    monkeypatch.setattr(command_line, "system_language", lambda: lang)
-    assert command_line.main(["screenshots"]) == 1
-    error = capsys.readouterr().err
-    assert tell(screenshots.NO_BROWSER, lang, command=typed("screenshots")) in error
+    i18n.use(lang)
+    with pytest.raises(CourseError) as raised:
+        screenshots.check_browser()
+    assert re.search(
+        f"Chromium.*Edge.*{re.escape(typed('screenshots'))}", str(raised.value), re.DOTALL
+    )
 
 
 @pytest.mark.parametrize(

@@ -25,10 +25,11 @@ from helpers.authoring.source import SOLUTION, Cell, Lesson
 from helpers.exercises import CHECKS, CORRECT, INCORRECT, UNTOUCHED, WrongAnswer, exercise, progress
 from helpers.i18n import LANGUAGES
 from tests import needs
-from tests.lessons.test_notebooks import LESSONS, run
+from tests.lessons.test_notebooks import run
 
 import helpers.exercises.checks  # noqa: I001  isort: skip  (fills CHECKS)
 
+LESSONS, _ = builder.read_course()
 # A sheet, to look things up, has no exercises. The lesson round them runs in one language, by turns.
 EACH = [
     pytest.param(lesson, lang, id=f"{lang}-{lesson.name}")

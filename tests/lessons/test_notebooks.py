@@ -8,29 +8,21 @@ import inspect
 import re
 from typing import Any
 
-import nbformat
 import pytest
 
 import helpers
 from helpers.authoring import builder
-from helpers.authoring.source import Lesson
 from helpers.builtin import book
 from helpers.i18n import LANGUAGES
 from helpers.setup import ROOT
 from tests import needs
+from tests.pages import LESSONS, page
 
-LESSONS, _ = builder.read_course()
 EACH = [
-    pytest.param(lesson, lang, id=f"{lang}-{lesson.name}")
-    for lesson in LESSONS
-    for lang in LANGUAGES
+    pytest.param(lesson, lang, id=f"{lang}-{lesson}") for lesson in LESSONS for lang in LANGUAGES
 ]
 NOT_IN_THE_BOOK = ("unknown-question", "forged")  # cells that ask the book what it does not know
 README = {"en": "README.md", "zh": "README.zh.md", "fr": "README.fr.md"}
-
-
-def page(lesson: Lesson, lang: str) -> Any:
-    return nbformat.read(builder.NOTEBOOKS / lang / f"{lesson.name}.ipynb", as_version=4)
 
 
 def run(code: str, names: dict[str, Any]) -> None:
@@ -47,17 +39,18 @@ def test_sources_and_notebooks_agree() -> None:
 
 
 @pytest.mark.parametrize(("lesson", "lang"), EACH)
-def test_a_cell_that_offers_itself_for_copying_runs_alone(lesson: Lesson, lang: str) -> None:
-    cells = [c for c in page(lesson, lang).cells if "standalone" in c.metadata.get("tags", [])]
+def test_a_cell_that_offers_itself_for_copying_runs_alone(lesson: str, lang: str) -> None:
+    notebook = page(lesson, lang)
+    cells = [c for c in notebook.cells if "standalone" in c.metadata.get("tags", [])]
     assert cells, "every lesson ends with lines to take along"
-    needs.needed_by(lesson)
+    needs.needed_by_page(notebook)
     for cell in cells:
         assert len([line for line in cell.source.splitlines() if line]) <= 12
         run(cell.source, {"MODEL": helpers.start(lang)})
 
 
 @pytest.mark.parametrize(("lesson", "lang"), EACH)
-def test_a_page_shows_nothing_that_means_nothing(lesson: Lesson, lang: str) -> None:
+def test_a_page_shows_nothing_that_means_nothing(lesson: str, lang: str) -> None:
     unknown = book.load().unknown[lang]
     for cell in page(lesson, lang).cells:
         shown = "".join(str(output) for output in cell.get("outputs", []))
@@ -76,7 +69,7 @@ def test_a_page_shows_nothing_that_means_nothing(lesson: Lesson, lang: str) -> N
 
 
 @pytest.mark.parametrize(("lesson", "lang"), EACH)
-def test_every_link_to_a_file_leads_somewhere(lesson: Lesson, lang: str) -> None:
+def test_every_link_to_a_file_leads_somewhere(lesson: str, lang: str) -> None:
     text = "\n".join(c.source for c in page(lesson, lang).cells if c.cell_type == "markdown")
     links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
     assert links
@@ -88,7 +81,8 @@ def test_every_link_to_a_file_leads_somewhere(lesson: Lesson, lang: str) -> None
 def test_the_first_page_lists_the_lessons_and_its_links_lead_somewhere(lang: str) -> None:
     text = (ROOT / README[lang]).read_text("utf-8")
     for lesson in LESSONS:
-        assert f"[{lesson.title(lang)}](notebooks/{lang}/{lesson.name}.ipynb)" in text
+        title = page(lesson, lang).cells[0].source.partition("\n")[0].partition(" · ")[2]
+        assert title and f"[{title}](notebooks/{lang}/{lesson}.ipynb)" in text
     for link in re.findall(r"\]\(([^)\s]+)\)", text):
         assert "://" in link or (ROOT / link).exists(), link
     for command in ("python3 -m helpers lab", "python3 -m helpers test"):

@@ -1,7 +1,7 @@
 """The tables of lessons 09 and 17 tell the truth: what old lines do now, and that today's lines work.
 
 The lines run in an interpreter of their own, because many deprecation warnings come once only:
-`python -m tests.test_old_lines` prints what each line did, as JSON.
+`python -m tests.lessons.test_old_lines` prints what each line did, as JSON.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def test_the_tables_are_the_same_in_all_languages(lang: str) -> None:
 
 
 def test_each_line_of_the_tables_does_what_its_table_says() -> None:
-    command = [sys.executable, "-m", "tests.test_old_lines"]
+    command = [sys.executable, "-m", "tests.lessons.test_old_lines"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     reported = json.loads(done.stdout.splitlines()[-1])

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
@@ -54,14 +55,35 @@ def test_all_workers_keep_trained_networks_in_one_folder_and_it_goes_at_the_end(
         "    assert os.path.isdir(os.environ['COURSE_TRAINED'])\n",
         encoding="utf-8",
     )
-    clean = {k: v for k, v in os.environ.items() if k != "COURSE_TRAINED" and "PYTEST" not in k}
-    clean["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "xdist", "-p", "nbmake", "-n", "2"]
-    command += ["-p", "tests.plugin", "--rootdir", str(tmp_path), "-c", os.devnull, str(tmp_path)]
-    ran = subprocess.run(command, cwd=ROOT, env=clean, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    code, said = pytest_on(tmp_path, "-n", "2")
+    assert code == 0, said
     (folder,) = set(where.read_text("utf-8").splitlines())
     assert not Path(folder).exists() and not folder.startswith(str(ROOT))
+
+
+def pytest_on(folder: Path, *options: str) -> tuple[int, str]:
+    """Run pytest, with the plugin and what it needs alone, on a folder; return its exit code and output."""
+    clean = {k: v for k, v in os.environ.items() if k != "COURSE_TRAINED" and "PYTEST" not in k}
+    command = [sys.executable, "-m", "pytest", "-q", "--disable-plugin-autoload"]
+    command += ["-p", "nbmake", "-p", "xdist", "-p", "tests.plugin", "-c", os.devnull]
+    command += ["--rootdir", str(folder), str(folder)]
+    ran = subprocess.run([*command, *options], cwd=ROOT, env=clean, capture_output=True, text=True)
+    return ran.returncode, ran.stdout + ran.stderr
+
+
+def test_what_nbmake_lets_pass_fails(tmp_path: Path) -> None:
+    cells = {
+        "same": new_code_cell("print(1)", id="one", outputs=[new_output("stream", text="1\n")]),
+        "other": new_code_cell("print(2)", id="one", outputs=[new_output("stream", text="1\n")]),
+        "quiet": new_code_cell("1;", id="one", metadata={"tags": ["raises-exception"]}),
+    }
+    for name, cell in cells.items():
+        kernel = {"name": "python3", "display_name": "Python 3"}
+        notebook = new_notebook(cells=[cell], metadata={"kernelspec": kernel})
+        nbformat.write(notebook, tmp_path / f"{name}.ipynb")
+    code, said = pytest_on(tmp_path, "--nbmake")
+    assert code == 1 and "2 failed, 1 passed" in said, said
+    assert "the page shows" in said and "raised nothing" in said
 
 
 def test_a_run_that_gives_what_the_page_shows_is_no_error() -> None:

@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 from helpers.models import naive_parrot
-from tests.lessons.test_notebooks import LESSONS
+from tests.pages import page
 
 
 class Bare(ast.NodeTransformer):
@@ -27,7 +27,6 @@ def parrot(code: str) -> str:
 
 
 def test_it_is_the_class_that_lesson_13_writes() -> None:
-    (lesson,) = (lesson for lesson in LESSONS if lesson.name == "13-parrot-link")
-    (cell,) = (cell for cell in lesson.cells if cell.id == "parrot-link")
+    (cell,) = (cell for cell in page("13-parrot-link", "en").cells if cell.id == "parrot-link")
     kept = Path(naive_parrot.__file__).read_text(encoding="utf-8")
-    assert parrot(kept) == parrot(cell.source("en"))
+    assert parrot(kept) == parrot(cell.source)

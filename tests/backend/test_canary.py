@@ -14,6 +14,7 @@ from nbformat.v4 import new_code_cell
 
 from helpers import backend
 from helpers.authoring import builder
+from helpers.backend import settings
 from helpers.builtin import server
 from helpers.builtin.faults import ERRORS, Call, Fault
 from helpers.exercises import progress
@@ -98,7 +99,7 @@ def test_the_key_is_nowhere(
     )
     environment = {
         **backend.without_real_model(),
-        backend.ENV_FILE_VARIABLE: str(env_file),
+        settings.ENV_FILE_VARIABLE: str(env_file),
         progress.FOLDER_VARIABLE: str(tmp_path / "progress"),
     }
     if gone:

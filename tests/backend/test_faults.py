@@ -19,10 +19,10 @@ from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from helpers import backend, i18n
-from helpers.backend import faults
-from helpers.builtin import server
+from helpers.backend import choice, faults, settings, variables
+from helpers.builtin import MODEL, routes, server
 from helpers.i18n import LANGUAGES
-from tests.builtin.test_server import COUNT, answered, eventually_idle, request
+from tests.builtin.asking import COUNT, answered, eventually_idle, request
 
 KEY = "sk-canary-9d27e1b4"
 ANSWER = answered("count")
@@ -42,7 +42,7 @@ def running(
     """The server as the notebook's own; afterwards it is idle, and nothing was logged of the key."""
     caplog.set_level(logging.DEBUG)
     before = dict(os.environ)
-    monkeypatch.setattr(backend, "_server", started)
+    monkeypatch.setattr(choice, "_server", started)
     i18n.use("en")
     monkeypatch.setenv("OPENAI_BASE_URL", started.url)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -56,7 +56,7 @@ def running(
     assert not [r for r in caplog.records if r.levelno >= logging.WARNING and r.name != "traitlets"]
 
 
-def chat(retries: int = 0, model: str = server.MODEL, timeout: float | None = None) -> ChatOpenAI:
+def chat(retries: int = 0, model: str = MODEL, timeout: float | None = None) -> ChatOpenAI:
     return ChatOpenAI(model=model, api_key=SecretStr(KEY), max_retries=retries, timeout=timeout)
 
 
@@ -208,7 +208,7 @@ def test_retries_wait_as_long_as_they_are_told() -> None:
 def test_retries_back_off_unless_they_are_told() -> None:
     calls = faults.server_error()
     with pytest.raises(openai.InternalServerError):
-        ChatOpenAI(model=server.MODEL, api_key=SecretStr(KEY)).invoke(COUNT)
+        ChatOpenAI(model=MODEL, api_key=SecretStr(KEY)).invoke(COUNT)
     assert str(calls) == "3 calls: 500, 500, 500"
     assert calls.arrived[2] - calls.arrived[1] > calls.arrived[1] > 0.3
 
@@ -244,7 +244,7 @@ def test_one_model_of_two() -> None:
 
 def test_only_calls_of_the_model_count_and_refused_requests_do(running: server.Server) -> None:
     calls = faults.none()
-    for body in (b"", b"[]", b"{}", b"[" * 9999, b" " * (server.MAX_BODY + 1)):
+    for body in (b"", b"[]", b"{}", b"[" * 9999, b" " * (routes.MAX_BODY + 1)):
         assert request(running, "POST", "/v1/chat/completions", body)[0] in (400, 413)
     for method, path in [("GET", "/v1/models"), ("GET", "/v1/chat/completions"), ("POST", "/x")]:
         request(running, method, path)
@@ -270,8 +270,8 @@ def test_a_new_fault_ends_the_one_before() -> None:
 def test_the_first_cell_ends_a_fault(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(backend.ENV_FILE_VARIABLE, str(tmp_path / ".env"))
-    monkeypatch.setattr(backend, "_changed", {})
+    monkeypatch.setenv(settings.ENV_FILE_VARIABLE, str(tmp_path / ".env"))
+    monkeypatch.setattr(variables, "_changed", {})
     faults.refused()
     backend.start("en", builtin=True)
     text = chat().invoke(COUNT).text
@@ -308,7 +308,7 @@ def test_another_model_cannot_be_made_to_fail(lang: str, running: server.Server)
     for url, builtin in [("https://example.org/v1", running), (running.url, None)]:
         with pytest.MonkeyPatch.context() as patch:
             i18n.use(lang)
-            patch.setattr(backend, "_server", builtin)
+            patch.setattr(choice, "_server", builtin)
             patch.setenv("OPENAI_BASE_URL", url)
             with pytest.raises(backend.BackendError, match=f'start."{lang}", builtin=True'):
                 faults.rate_limit()

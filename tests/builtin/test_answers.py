@@ -13,9 +13,9 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, Too
 from langchain_openai import ChatOpenAI, OpenAI
 from pydantic import BaseModel, Field
 
-from helpers.builtin import answers, book, fill, legacy, protocol, tokens
+from helpers.builtin import answers, book, chat_reply, chat_request, fill, legacy, tokens
 from helpers.i18n import LANGUAGES
-from tests.builtin.test_book import ENTRIES, SOURCE
+from tests.builtin.asking import ENTRIES, SOURCE, asked
 
 
 @pytest.fixture
@@ -40,11 +40,6 @@ class add(BaseModel):  # noqa: N801
 
     a: int
     b: int
-
-
-def asked(name: str, lang: str = "en") -> str:
-    wording = ENTRIES[name]["ask"][lang]
-    return str(wording[0] if isinstance(wording, list) else wording)
 
 
 def calls(message: Any) -> list[tuple[str, dict[str, Any]]]:
@@ -178,14 +173,14 @@ def test_usage_and_ids_of_calls_in_several_choices(client: openai.OpenAI) -> Non
     assert whole.choices[0].message.tool_calls[0].id != other.choices[0].message.tool_calls[0].id
 
 
-def request(question: str, *tools: Any, history: Any = (), **change: Any) -> protocol.Request:
+def request(question: str, *tools: Any, history: Any = (), **change: Any) -> chat_request.Request:
     messages = [{"role": "user", "content": question}, *history]
     offered = [{"type": "function", "function": tool} for tool in tools]
     body = {"model": "m", "messages": messages, "tools": offered or None, **change}
-    return protocol.parse(json.dumps(body).encode())
+    return chat_request.parse(json.dumps(body).encode())
 
 
-def said(asking: protocol.Request) -> Any:
+def said(asking: chat_request.Request) -> Any:
     """Return the text of the answer, or the calls as pairs of a name and its arguments."""
     reply = answers.replies(asking)[0]
     made = [(call.name, "".join(call.arguments)) for call in reply.calls]
@@ -238,10 +233,10 @@ def test_which_tool_fits(question: str, tools: list[Any], expected: list[str]) -
         # those of an earlier turn are not said
         (request("Hm", history=[*returned("a"), {"role": "user", "content": "Hello!"}]), book.find([book.Message("user", "Hello!")]).answer),  # type: ignore[union-attr]
         # without a question, the language and the words of the last message
-        (protocol.parse(b'{"model": "m", "messages": [{"role": "system", "content": "\\u4f60"}]}'), book.unknown("zh")),
+        (chat_request.parse(b'{"model": "m", "messages": [{"role": "system", "content": "\\u4f60"}]}'), book.unknown("zh")),
     ],
 )  # fmt: skip
-def test_what_is_said_or_called(asking: protocol.Request, expected: Any) -> None:
+def test_what_is_said_or_called(asking: chat_request.Request, expected: Any) -> None:
     assert said(asking) == expected
 
 
@@ -255,7 +250,7 @@ def test_max_tokens_is_for_all_calls_together() -> None:
 def test_the_chunks_of_several_calls_are_in_the_order_of_time() -> None:
     asking = request(asked("weather-two"), WEATHER, n=2)
     replies = answers.replies(asking)
-    times = [written for written, _ in protocol.chunks(asking, replies)]
+    times = [written for written, _ in chat_reply.chunks(asking, replies)]
     assert times == sorted(times)
     assert max(times) == replies[0].length()
 
@@ -268,7 +263,7 @@ def test_the_chunks_of_several_calls_are_in_the_order_of_time() -> None:
         request("Hello", n=2, response_format={"type": "json_schema", "json_schema": {"name": "n", "schema": CITY}}),
     ],
 )  # fmt: skip
-def test_a_misformatted_answer(asking: protocol.Request) -> None:
+def test_a_misformatted_answer(asking: chat_request.Request) -> None:
     right, wrong = answers.replies(asking)[0], answers.misformatted(asking)
     assert len(wrong) == 2 and wrong[0] == wrong[1] != right
     for call in wrong[0].calls:

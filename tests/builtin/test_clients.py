@@ -21,7 +21,7 @@ import pytest
 from pydantic import BaseModel
 
 from helpers.builtin import book, server, tokens
-from tests.builtin.test_server import COUNT, STORY, answered
+from tests.builtin.asking import COUNT, STORY, answered
 
 NODE = Path(__file__).with_name("node")
 WEATHER = "What is the weather like in Paris?"

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from helpers.builtin import fill
+from helpers.builtin import fill, schemas
 from helpers.setup import ROOT
 
 TEXT = {"type": "string"}
@@ -174,7 +174,7 @@ def test_a_value_without_a_prompt_that_helps(schema: Any) -> None:
 )
 def test_a_schema_that_is_refused(schema: Any, message: str) -> None:
     start = time.perf_counter()
-    with pytest.raises(fill.SchemaError, match=message):
+    with pytest.raises(schemas.SchemaError, match=message):
         fill.fill(schema, "x")
     assert time.perf_counter() - start < 3
 
@@ -197,7 +197,7 @@ def test_a_number_said_twice_where_each_may_be_there_once() -> None:
 
 def test_each_process_makes_the_same_value() -> None:
     code = (
-        "from helpers import fill\n"
+        "from helpers.builtin import fill\n"
         "print(fill.fill({'type': 'object', 'minProperties': 4, 'additionalProperties':"
         " {'type': 'string', 'pattern': '[^a]{4}[a-z]{3}'}}, 'x'))"
     )
@@ -250,4 +250,4 @@ def test_every_schema_of_these_kinds_is_filled(schema: dict[str, Any], prompt: s
     found = fill.fill(root, prompt)
     checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
     jsonschema.Draft202012Validator(root, format_checker=checker).validate(found)
-    assert fill.fits(root, json.loads(fill.compact(found)))
+    assert schemas.fits(root, json.loads(fill.compact(found)))

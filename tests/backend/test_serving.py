@@ -18,9 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import openai
 import pytest
-from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from helpers.backend import serving
@@ -124,6 +122,8 @@ def failed(lang: str = "en", more: Mapping[str, str] | None = None, **given: Any
 
 
 def test_on_loopback_no_token_is_needed(run: Callable[..., Served]) -> None:
+    from langchain_openai import ChatOpenAI
+
     served = run(pace=0)
     assert (served.host, served.env["OPENAI_API_KEY"]) == ("127.0.0.1", "no-key-needed")
     chat = ChatOpenAI(
@@ -138,6 +138,9 @@ def test_on_loopback_no_token_is_needed(run: Callable[..., Served]) -> None:
 def test_a_token_is_needed_everywhere(
     run: Callable[..., Served], token: str | None, more: dict[str, str]
 ) -> None:
+    import openai
+    from langchain_openai import ChatOpenAI
+
     served = run(token=token, more=more)
     assert served.env["OPENAI_API_KEY"] == TOKEN
     for key in (None, "", TOKEN[:-1], TOKEN + "x", "é"):
@@ -169,6 +172,8 @@ def test_the_network_is_served_with_a_token_only(run: Callable[..., Served]) -> 
 @posix_only
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_being_stopped_finishes_the_answers(run: Callable[..., Served], number: int) -> None:
+    import openai
+
     served = run(pace=40)
     client = openai.OpenAI(base_url=served.env["OPENAI_BASE_URL"], api_key="x", max_retries=0)
     idle = socket.create_connection((served.host, served.port))

@@ -5,26 +5,31 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import openai
 import pytest
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
-from langchain_openai import ChatOpenAI, OpenAI
 from pydantic import BaseModel, Field
 
 from helpers.builtin import answers, book, chat_reply, chat_request, fill, legacy, tokens
 from helpers.i18n import LANGUAGES
 from tests.builtin.asking import ENTRIES, SOURCE, asked
 
+if TYPE_CHECKING:
+    import openai
+    from langchain_openai import ChatOpenAI
+
 
 @pytest.fixture
 def chat(url: str) -> ChatOpenAI:
+    from langchain_openai import ChatOpenAI
+
     return ChatOpenAI(model="m", max_retries=0, stream_usage=True)
 
 
 @pytest.fixture
 def client(url: str) -> Iterator[openai.OpenAI]:
+    import openai
+
     with openai.OpenAI(max_retries=0) as opened:
         yield opened
 
@@ -52,6 +57,8 @@ def calls(message: Any) -> list[tuple[str, dict[str, Any]]]:
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("name", ["weather", "weather-two"])
 def test_the_whole_round_trip_of_a_tool(chat: ChatOpenAI, name: str, lang: str) -> None:
+    from langchain_core.messages import HumanMessage, ToolMessage
+
     with_tool = chat.bind_tools([add, get_weather])
     history: list[Any] = [HumanMessage(asked(name, lang))]
     first = with_tool.invoke(history)
@@ -70,6 +77,8 @@ def test_the_whole_round_trip_of_a_tool(chat: ChatOpenAI, name: str, lang: str) 
 
 
 def test_streamed_arguments_add_up_to_those_of_invoke(chat: ChatOpenAI) -> None:
+    from langchain_core.messages import AIMessageChunk
+
     with_tool = chat.bind_tools([get_weather])
     whole = with_tool.invoke(asked("weather-two"))
     total = None
@@ -127,6 +136,8 @@ def test_a_question_that_is_not_in_the_book(
 def test_what_a_tool_returned_is_said_in_the_language_of_the_question(
     chat: ChatOpenAI, lang: str
 ) -> None:
+    from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+
     question = {
         "en": "Use add, please.",
         "zh": "请用 add 算一下。",
@@ -297,6 +308,8 @@ def test_enum_values_are_no_schemas(chat: ChatOpenAI) -> None:
 
 
 def test_an_answer_has_an_end(chat: ChatOpenAI) -> None:
+    from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+
     call = {"name": "add", "args": {}, "id": "1"}
     history = [
         HumanMessage("Use it."),
@@ -330,6 +343,8 @@ def test_structured_output(chat: ChatOpenAI, method: Any) -> None:
 
 
 def test_json_mode(chat: ChatOpenAI) -> None:
+    import openai
+
     bound = chat.bind(response_format={"type": "json_object"})
     assert json.loads(bound.invoke("Hello as json").text) == {"answer": SOURCE["unknown"]["en"]}
     asked_for = json.loads(bound.invoke("Tell a joke as JSON with 'setup' and 'punchline'.").text)
@@ -456,6 +471,8 @@ def json_schema(schema: Any, **change: Any) -> dict[str, Any]:
 def test_a_refused_format(
     client: openai.OpenAI, body: dict[str, Any], param: str, code: str | None, message: str
 ) -> None:
+    import openai
+
     with pytest.raises(openai.BadRequestError) as refused:
         client.post("/chat/completions", cast_to=object, body={
             "model": "m", "messages": [{"role": "user", "content": "x"}], **body,
@@ -469,6 +486,8 @@ def test_a_refused_format(
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_text_completions_through_langchain(url: str, lang: str) -> None:
+    from langchain_openai import OpenAI
+
     llm = OpenAI(model="m", max_retries=0)
     for entry in SOURCE["continuations"]:
         assert llm.invoke(entry["text"][lang]) == entry["next"][lang]
@@ -559,6 +578,8 @@ def test_the_limits_of_a_text_completion_are_accepted(client: openai.OpenAI) -> 
 def test_a_refused_text_completion(
     client: openai.OpenAI, body: dict[str, Any], param: str, code: str
 ) -> None:
+    import openai
+
     with pytest.raises(openai.BadRequestError) as refused:
         client.post("/completions", cast_to=object, body={"model": "m", "prompt": "x", **body})
     assert (refused.value.param, refused.value.code) == (param, code)

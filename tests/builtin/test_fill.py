@@ -8,7 +8,6 @@ import sys
 import time
 from typing import Any
 
-import jsonschema
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -95,6 +94,8 @@ CHAIN = {
     ],
 )  # fmt: skip
 def test_what_the_prompt_says(schema: Any, prompt: str, expected: Any) -> None:
+    import jsonschema
+
     found = fill.fill(schema, prompt)
     assert found == expected
     assert json.dumps(found) == json.dumps(expected), "in the schema's order"
@@ -138,6 +139,8 @@ def test_what_the_prompt_says(schema: Any, prompt: str, expected: Any) -> None:
     ids=str,
 )  # fmt: skip
 def test_a_value_without_a_prompt_that_helps(schema: Any) -> None:
+    import jsonschema
+
     found = fill.fill(schema, "say it")
     checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
     jsonschema.Draft202012Validator(schema, format_checker=checker).validate(found)
@@ -191,6 +194,8 @@ def test_a_very_long_prompt_takes_no_time(prompt: str) -> None:
 
 
 def test_a_number_said_twice_where_each_may_be_there_once() -> None:
+    import jsonschema
+
     schema = array(WHOLE, uniqueItems=True)
     jsonschema.validate(fill.fill(schema, "Take 3 and 3."), schema)
 
@@ -246,6 +251,8 @@ SCHEMAS = st.recursive(
     prompt=st.sampled_from(["", "In Paris, 3 or 12?", "告诉我 “巴黎” 的 5 个", "ORD-1234"]),
 )
 def test_every_schema_of_these_kinds_is_filled(schema: dict[str, Any], prompt: str) -> None:
+    import jsonschema
+
     root = {**schema, "$defs": TREE["$defs"]}
     found = fill.fill(root, prompt)
     checker = jsonschema.Draft202012Validator.FORMAT_CHECKER

@@ -12,13 +12,9 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import openai
 import pytest
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage
-from langchain_openai import ChatOpenAI
-from openai.types import CompletionUsage
 from pydantic import SecretStr
 
 from helpers.builtin import MODEL, book, chat_request, routes, server, tokens
@@ -34,6 +30,11 @@ from tests.builtin.asking import (
     request,
     unfinished,
 )
+
+if TYPE_CHECKING:
+    import openai
+    from langchain_core.messages import AIMessageChunk
+    from langchain_openai import ChatOpenAI
 
 HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: "
 
@@ -62,6 +63,8 @@ def paced(running: server.Server) -> Iterator[server.Server]:
 
 @pytest.fixture
 def chat(running: server.Server) -> ChatOpenAI:
+    from langchain_openai import ChatOpenAI
+
     return ChatOpenAI(
         model=MODEL,
         base_url=running.url,
@@ -73,6 +76,8 @@ def chat(running: server.Server) -> ChatOpenAI:
 
 @pytest.fixture
 def client(running: server.Server) -> Iterator[openai.OpenAI]:
+    import openai
+
     with openai.OpenAI(base_url=running.url, api_key=KEY, max_retries=0) as opened:
         yield opened
 
@@ -121,6 +126,8 @@ def total(chunks: list[AIMessageChunk]) -> AIMessageChunk:
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_invoke_and_stream_through_langchain(chat: ChatOpenAI, lang: str) -> None:
+    from langchain_core.messages import AIMessage, AIMessageChunk
+
     question = asked("regularization", lang)
     message = chat.invoke(question)
     chunks = [chunk for chunk in chat.stream(question) if isinstance(chunk, AIMessageChunk)]
@@ -151,6 +158,8 @@ def test_async_through_langchain_in_an_event_loop_of_its_own(chat: ChatOpenAI, l
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_conversations_through_langchain(chat: ChatOpenAI, lang: str) -> None:
+    from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+
     capital = asked("capital", lang)
     pirate = SystemMessage(ENTRIES["capital-pirate"]["system"][lang])
     history = [
@@ -164,6 +173,8 @@ def test_conversations_through_langchain(chat: ChatOpenAI, lang: str) -> None:
 
 
 def test_generate_adds_usage_up_without_a_warning(chat: ChatOpenAI) -> None:
+    from langchain_core.messages import HumanMessage
+
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         result = chat.generate([[HumanMessage(asked("hello"))], [HumanMessage(COUNT)]])
@@ -173,6 +184,8 @@ def test_generate_adds_usage_up_without_a_warning(chat: ChatOpenAI) -> None:
 
 
 def test_stop_and_max_tokens_through_langchain(chat: ChatOpenAI) -> None:
+    from langchain_core.messages import AIMessageChunk
+
     short = chat.bind(max_tokens=4)
     assert short.invoke(COUNT).text == "1, 2,"
     assert short.invoke(COUNT).response_metadata["finish_reason"] == "length"
@@ -224,6 +237,8 @@ def test_the_openai_client(client: openai.OpenAI) -> None:
 
 
 def test_the_async_openai_client(running: server.Server) -> None:
+    import openai
+
     messages: Any = [{"role": "user", "content": COUNT}]
 
     async def both() -> tuple[str | None, str]:
@@ -238,6 +253,8 @@ def test_the_async_openai_client(running: server.Server) -> None:
 
 
 def test_usage_has_every_field_that_the_client_knows(client: openai.OpenAI) -> None:
+    from openai.types import CompletionUsage
+
     whole = client.chat.completions.create(model="m", messages=[{"role": "user", "content": COUNT}])
     assert isinstance(whole.usage, CompletionUsage)
     assert None not in whole.usage.prompt_tokens_details.model_dump().values()  # type: ignore[union-attr]
@@ -245,6 +262,8 @@ def test_usage_has_every_field_that_the_client_knows(client: openai.OpenAI) -> N
 
 
 def test_models(client: openai.OpenAI, running: server.Server) -> None:
+    import openai
+
     assert [model.id for model in client.models.list()] == [MODEL]
     assert client.models.retrieve(MODEL).owned_by == "course"
     with pytest.raises(openai.NotFoundError, match="'gpt-9' does not exist; 'built-in' does"):
@@ -255,6 +274,8 @@ def test_models(client: openai.OpenAI, running: server.Server) -> None:
 
 
 def test_the_clients_raise_their_own_errors(client: openai.OpenAI, chat: ChatOpenAI) -> None:
+    import openai
+
     with pytest.raises(openai.BadRequestError, match="expected number from 0 to 2") as raised:
         chat.bind(temperature=3).invoke("Hello!")
     assert raised.value.param == "temperature"
@@ -773,6 +794,8 @@ def test_a_body_sent_byte_by_byte_is_cut_off(impatient: server.Server) -> None:
 
 @pytest.mark.parametrize(("patience", "whole"), [(5, True), (0.2, False)])
 def test_close_with_patience_lets_answers_finish(patience: float, whole: bool) -> None:
+    import openai
+
     started = server.serve(pace=40)
     with openai.OpenAI(base_url=started.url, api_key=KEY, max_retries=0) as client:
         messages: Any = [{"role": "user", "content": COUNT}]

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 
-from helpers import backend
+from helpers.backend.choice import builtin_server
 from helpers.builtin.faults import NONE, Calls, Fault
 
 __all__ = [
@@ -115,11 +115,4 @@ def _provoke(fault: Fault, times: int | None, model: str | None) -> Calls:
             raise ValueError(f"seconds must be 0 or more, not {seconds!r}")
     if fault.kind in ("stall", "cut") and not 0 <= fault.after < math.inf:
         raise ValueError(f"after must be a number of chunks, 0 or more, not {fault.after!r}")
-    server = backend.builtin_server()
-    if server.calls is not None:
-        server.calls.end()
-    calls = Calls(server, fault, times, model)
-    server.calls = calls
-    if fault.kind == "refused":
-        server.refuse()
-    return calls
+    return builtin_server().provoke(fault, times, model)

@@ -8,7 +8,7 @@ from typing import Any
 
 import nbformat
 
-from helpers.backend import without_keys
+from helpers.backend.keys import without_keys
 
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 # What the kernel reports, but for Python's version, which changes from one machine to the next.

@@ -7,22 +7,12 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from helpers.builtin import book, fill, tokens
+from helpers.builtin import book, fill, schemas, tokens
 from helpers.builtin.book import Entry
-from helpers.builtin.protocol import Call, Reply, Request, Tool
+from helpers.builtin.chat_reply import Call, Reply
+from helpers.builtin.chat_request import Request, Tool
 from helpers.builtin.wire import RequestError
-
-RETURNED = {
-    "en": "{tool} returned: {result}",
-    "zh": "{tool} 返回：{result}",
-    "fr": "{tool} a renvoyé\u00a0: {result}",
-}
-HERE = {
-    "en": "Sure! Here is what you asked for:\n\n",
-    "zh": "好的！这是你要的结果：\n\n",
-    "fr": "Bien sûr\u00a0! Voici ce que vous avez demandé\u00a0:\n\n",
-}
-
+from helpers.i18n import _
 
 MAX_NAMES = 20  # of the properties that a prompt asks for
 
@@ -58,7 +48,7 @@ def misformatted(request: Request) -> list[Reply]:
         calls = [call._replace(arguments=call.arguments[:-1]) for call in reply.calls]
         reply = reply._replace(calls=calls)
     else:
-        here = HERE[book.language_of(_asked(request))]
+        here = _("Sure! Here is what you asked for:\n\n", book.language_of(_asked(request)))
         reply = reply._replace(tokens=tokens.split(here) + reply.tokens)
     return [reply] * request.choices
 
@@ -100,14 +90,14 @@ def _words(request: Request, entry: Entry | None) -> str:
         return re.sub(r"\{(\d)\}", lambda place: said.get(place[1], "…"), entry.result)
     lang = book.language_of(_asked(request))
     if results:
-        lines = [RETURNED[lang].format(tool=said.tool, result=said.text) for said in results]
-        return "\n".join(lines)
+        line = _("{tool} returned: {result}", lang)
+        return "\n".join(line.format(tool=said.tool, result=said.text) for said in results)
     return entry.answer if entry else book.unknown(lang)
 
 
 def _json(request: Request, entry: Entry | None, asked: str) -> str:
     schema = request.schema or {}
-    if entry and entry.json is not None and fill.fits(schema, entry.json):
+    if entry and entry.json is not None and schemas.fits(schema, entry.json):
         return fill.compact(entry.json)
     if schema == {"type": "object"}:  # any object: the one that the prompt describes
         names = fill.quoted(asked)[:MAX_NAMES] or ["answer"]
@@ -157,7 +147,7 @@ def _vocabulary(text: str) -> set[str]:
 
 
 def _arguments(request: Request, tool: Tool, given: Any, asked: str) -> str:
-    if given is not None and fill.fits(tool.parameters, given):
+    if given is not None and schemas.fits(tool.parameters, given):
         return fill.compact(given)
     place = f"tools[{list(request.tools).index(tool)}].function.parameters"
     return fill.compact(_fill(tool.parameters, asked, place))
@@ -166,7 +156,7 @@ def _arguments(request: Request, tool: Tool, given: Any, asked: str) -> str:
 def _fill(schema: dict[str, Any], asked: str, param: str) -> Any:
     try:
         return fill.fill(schema, asked)
-    except fill.SchemaError as error:
+    except schemas.SchemaError as error:
         message = f"The built-in model cannot follow the schema in '{param}': {error}."
         raise RequestError(message, param, "invalid_json_schema") from error
 

@@ -17,7 +17,7 @@ from helpers.i18n import LANGUAGES
 PATH = Path(__file__).with_name("book.yaml")
 
 # PyYAML's parser in C is ten times as fast; not every platform's wheel has it.
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 MAX_ASKED = 1000  # characters of what the book is asked for
 
@@ -99,7 +99,7 @@ def language_of(text: str) -> str:
 def load(path: Path = PATH) -> Book:
     """Read a book; its first lines say what it looks like. Raise BookError where it does not."""
     try:
-        source = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        source = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
     except yaml.YAMLError as error:
         raise BookError(f"{path.name} is not valid YAML: {error}") from error
     if not isinstance(source, dict) or set(source) != {"unknown", "entries", "continuations"}:

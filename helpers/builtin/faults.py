@@ -6,46 +6,16 @@ import json
 import math
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from helpers import i18n
 from helpers.builtin.wire import RequestError
-
-if TYPE_CHECKING:
-    from helpers.builtin.server import Server
+from helpers.i18n import N_, _, listed, ngettext
 
 PATIENCE = 0.2  # seconds in which the server notices that a client has gone
 
-TEXTS = {
-    "en": {
-        "0": "0 calls",
-        "1": "1 call: {outcomes}",
-        "many": "{count} calls: {outcomes}",
-        "comma": ", ",
-        "reset": "reset",
-        "cut": "cut",
-        "gone": "gone",
-    },
-    "zh": {
-        "0": "0 次调用",
-        "1": "1 次调用：{outcomes}",
-        "many": "{count} 次调用：{outcomes}",
-        "comma": "、",
-        "reset": "连接重置",
-        "cut": "中途断开",
-        "gone": "客户端离开",
-    },
-    "fr": {
-        "0": "0 appel",
-        "1": "1 appel\u00a0: {outcomes}",
-        "many": "{count} appels\u00a0: {outcomes}",
-        "comma": ", ",
-        "reset": "rompu",
-        "cut": "coupé",
-        "gone": "abandonné",
-    },
-}
+# How a call ends that gets no status.
+RESET, CUT, GONE = N_("reset"), N_("cut"), N_("gone")
 
 # kind -> status, code and message, as OpenAI words them; its 401 quotes a part of the key.
 ERRORS = {
@@ -107,7 +77,7 @@ class Call:
     def __init__(self, fault: Fault) -> None:
         self.fault = fault
         self.time = time.monotonic()
-        self.outcome = ""  # a status, or a word
+        self.outcome = ""  # a status, or RESET, CUT or GONE
 
     def end(self, outcome: str) -> None:
         """Note the outcome, unless it has one."""
@@ -117,13 +87,23 @@ class Call:
 
 
 class Calls:
-    """The calls that the server saw since a fault was provoked; leaving its block ends the fault."""
+    """The calls that the server saw since a fault was provoked; leaving its block ends the fault.
 
-    def __init__(self, server: Server, fault: Fault, times: int | None, model: str | None) -> None:
-        self._server = server
-        self._fault = fault
+    `times` is how many calls the fault lasts and `model` the only one that it is for, None for all;
+    `on_end` is told when it ends.
+    """
+
+    def __init__(
+        self,
+        fault: Fault,
+        times: int | None,
+        model: str | None,
+        on_end: Callable[[Calls], None],
+    ) -> None:
+        self.fault = fault
         self._left = math.inf if times is None else times
         self._model = model
+        self._on_end = on_end
         self._calls: list[Call] = []
 
     def arrive(self, body: bytes) -> Call:
@@ -131,17 +111,14 @@ class Calls:
         if self._model not in (None, named_model(body)):
             return Call(NONE)
         with _changed:
-            call = Call(self._fault if self._left > 0 else NONE)
+            call = Call(self.fault if self._left > 0 else NONE)
             self._left -= 1
             self._calls.append(call)
         return call
 
     def end(self) -> None:
         """End the fault and the counting."""
-        if self._server.calls is self:
-            self._server.calls = None
-            if self._fault.kind == "refused":
-                self._server.listen()
+        self._on_end(self)
 
     def __enter__(self) -> Calls:
         return self
@@ -158,9 +135,11 @@ class Calls:
         return [call.time - self._calls[0].time for call in self._calls]
 
     def __repr__(self) -> str:
-        texts = TEXTS[i18n.language()]
         with _changed:
             _changed.wait_for(lambda: all(call.outcome for call in self._calls), PATIENCE)
-            outcomes = [texts.get(call.outcome, call.outcome) or "…" for call in self._calls]
-        text = texts.get(str(len(outcomes)), texts["many"])
-        return text.format(count=len(outcomes), outcomes=texts["comma"].join(outcomes))
+            outcomes = [_(call.outcome) if call.outcome else "…" for call in self._calls]
+        count = len(outcomes)
+        if not count:
+            return _("0 calls")
+        text = ngettext("{count} call: {outcomes}", "{count} calls: {outcomes}", count)
+        return text.format(count=count, outcomes=listed(outcomes))

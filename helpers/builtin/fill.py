@@ -1,8 +1,4 @@
-"""Fills a JSON schema: a value that is valid under it, taken from a prompt where the prompt holds it.
-
-The schema is brought into the canonical form of jsonschema-rs first, which resolves `allOf`, `not`,
-`if` and bounds that belong together, so that few kinds of node are left to fill.
-"""
+"""Fills a JSON schema: a value that is valid under it, taken from a prompt where the prompt holds it."""
 
 from __future__ import annotations
 
@@ -22,8 +18,8 @@ from jsonschema_rs import CanonicalSchema, canonical
 from jsonschema_rs.canonical import Distinctness
 from rstr import Rstr
 
-MAX_SCHEMA = 100_000  # characters of a schema, written as JSON
-MAX_ALL_OF = 10  # branches, where they are not alone: each multiplies the work
+from helpers.builtin.schemas import SchemaError, parts, properties_of, read, validator
+
 MAX_STEPS = 5_000  # nodes that are visited for one value
 MAX_PROMPT = 2_000  # characters of a prompt that are read
 MAX_ANSWER = 10_000  # characters of a value, written as JSON
@@ -33,7 +29,6 @@ MAX_PATTERN = 200  # characters of a regular expression
 MAX_SECONDS = 0.2  # for all texts that are made for regular expressions
 DEPTHS = (2, 5, 10, 20)  # references that may be followed one inside the other
 
-VALUES = ("const", "default", "enum", "examples")  # what stands there is no schema
 ANYTHING = jsonschema_rs.canonicalize(True)
 # The type that is chosen where several are allowed: null where the prompt holds no value.
 PREFERRED = ("null", "string", "integer", "number", "boolean", "array", "object")
@@ -67,62 +62,10 @@ _NUMBER = re.compile(r"(?<![A-Za-z_\d.])(?:(?<!\w)-)?\d{1,15}(?:\.\d{1,15})?(?![
 _HAN = re.compile("[\u3400-\u9fff]")
 
 
-class SchemaError(Exception):
-    """The schema is none, or asks for more than this module can make up; the message says what."""
-
-
-def read(schema: dict[str, Any]) -> CanonicalSchema:
-    """Return the canonical form of `schema`; raise SchemaError where it is not a JSON schema."""
-    if len(json.dumps(schema)) > MAX_SCHEMA:
-        raise SchemaError(f"it is longer than {MAX_SCHEMA:,} characters")
-    branches = [part["allOf"] for part in _parts(schema) if isinstance(part.get("allOf"), list)]
-    if sum(map(len, branches)) > max(MAX_ALL_OF, len(branches)):
-        raise SchemaError(f"it has more than {MAX_ALL_OF} branches of 'allOf'")
-    try:
-        # Offline: no reference is fetched from anywhere.
-        return jsonschema_rs.canonicalize(schema, offline=True, validate_formats=True)
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
-        raise SchemaError(str(error).splitlines()[0]) from error
-
-
-def check_strict(schema: Any) -> None:
-    """Raise SchemaError unless each object in `schema` is closed and asks for all its properties.
-
-    The rule of https://platform.openai.com/docs/guides/structured-outputs for `strict`.
-    """
-    for part in _parts(schema):
-        properties = _properties(part)
-        if part.get("type") != "object" and not properties:
-            continue
-        if part.get("additionalProperties") is not False:
-            raise SchemaError("'additionalProperties' is required to be supplied and to be false")
-        required = part.get("required") or []
-        if left_out := [name for name in properties if name not in required]:
-            raise SchemaError(
-                "'required' is required to be supplied and to be an array including every key in "
-                f"properties. Missing {left_out[0]!r}"
-            )
-
-
-def _parts(schema: Any) -> Iterator[dict[str, Any]]:
-    """Yield the schema and all schemas in it, from the outside to the inside."""
-    if isinstance(schema, dict):
-        yield schema
-        schema = [part for name, part in schema.items() if name not in VALUES]
-    for part in schema:
-        if isinstance(part, (dict, list)):
-            yield from _parts(part)
-
-
-def _properties(part: dict[str, Any]) -> dict[str, Any]:
-    properties = part.get("properties")
-    return properties if isinstance(properties, dict) else {}
-
-
 def fill(schema: dict[str, Any], prompt: str) -> Any:
     """Return a value that is valid under `schema`, with what `prompt` says; raise SchemaError."""
     root = read(schema)
-    fits = _validator(root)
+    fits = validator(root)
     try:
         deadline = monotonic() + MAX_SECONDS
         for depth in DEPTHS:
@@ -133,16 +76,6 @@ def fill(schema: dict[str, Any], prompt: str) -> Any:
     except RecursionError as error:
         raise SchemaError("it is nested too deeply") from error
     raise SchemaError("the built-in model finds no value that is valid under it")
-
-
-def _validator(node: CanonicalSchema) -> Any:
-    schema: Any = node.to_json_schema()
-    return jsonschema_rs.validator_for(schema, validate_formats=True, offline=True).is_valid
-
-
-def fits(schema: dict[str, Any], value: Any) -> bool:
-    """Return whether `value` is valid under `schema`; raise SchemaError where that is none."""
-    return bool(_validator(read(schema))(value))
 
 
 def compact(value: Any) -> str:
@@ -174,7 +107,7 @@ class _Filler:
         self.steps = 0
         self.strings = _strings_in(self.prompt)
         self.numbers = [float(text) for text in _NUMBER.findall(self.prompt)]
-        names = [name for part in _parts(schema) for name in _properties(part)]
+        names = [name for part in parts(schema) for name in properties_of(part)]
         self.order = {name: rank for rank, name in reversed(list(enumerate(names)))}
 
     def values(self, node: CanonicalSchema, depth: int) -> Iterator[Any]:
@@ -212,7 +145,7 @@ class _Filler:
 
     def pick(self, node: CanonicalSchema, values: list[Any]) -> Iterator[Any]:
         """Take the values that fit `node` out of the list, so that no other node says the same."""
-        fits = _validator(node)
+        fits = validator(node)
         for value in list(values):
             number = isinstance(value, float)
             plain = int(value) if number and value.is_integer() else value
@@ -235,24 +168,24 @@ class _Filler:
                 for kind in sorted(view.types, key=PREFERRED.index):
                     yield from self.of_type(kind)
             case canonical.TypedGroupView():
-                yield from filter(_validator(node), self.values(view.body, depth))
+                yield from filter(validator(node), self.values(view.body, depth))
             case canonical.StringView():
-                yield from filter(_validator(node), self.texts(view))
+                yield from filter(validator(node), self.texts(view))
             case canonical.IntegerView() | canonical.NumberView():
-                yield from filter(_validator(node), _numbers(view))
+                yield from filter(validator(node), _numbers(view))
             case canonical.ArrayView():
                 yield from self.arrays(view, depth)
             case canonical.ObjectView():
                 yield from self.objects(view, depth)
             case canonical.AnyOfView() | canonical.OneOfView() | canonical.AllOfView():
-                fits = _validator(node)
+                fits = validator(node)
                 if fits(None):
                     yield None
                 for branch in view.branches:
                     yield from filter(fits, self.values(branch, depth))
             case canonical.NotView():
                 anything = (value for kind in PREFERRED for value in self.of_type(kind))
-                yield from filter(_validator(node), anything)
+                yield from filter(validator(node), anything)
             case canonical.ReferenceView():
                 yield from self.follow(node, view.uri, self.values, depth)
             case _:

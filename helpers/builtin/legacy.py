@@ -11,7 +11,8 @@ from itertools import accumulate
 from typing import Any
 
 from helpers.builtin import answers, book, template, tokens
-from helpers.builtin.protocol import CREATED, FINGERPRINT, MAX_CHOICES, RANGES, Reply
+from helpers.builtin.chat_reply import CREATED, FINGERPRINT, Reply
+from helpers.builtin.chat_request import MAX_CHOICES, RANGES
 from helpers.builtin.wire import (
     RequestError,
     get,

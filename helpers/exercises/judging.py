@@ -54,4 +54,4 @@ def chunks(*texts: str) -> Iterator[AIMessageChunk]:
 
 def answer_of(question: str) -> str:
     """Return the chat model's answer to `question`."""
-    return ChatOpenAI(model=backend.model).invoke(question).text
+    return ChatOpenAI(model=backend.current_model()).invoke(question).text

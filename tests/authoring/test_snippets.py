@@ -16,12 +16,15 @@ import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.output_parsers import StrOutputParser
 
-from helpers import __main__ as command_line
-from helpers import backend, i18n
+from helpers import cli as command_line
+from helpers import i18n
 from helpers.authoring import snippet
 from helpers.authoring.snippet import snippets
 from helpers.authoring.source import lesson_paths, read_lesson
-from helpers.builtin.server import MODEL, serve
+from helpers.backend.choice import OPENAI_DEFAULT_MODEL
+from helpers.backend.settings import READ, TRACING
+from helpers.builtin import MODEL
+from helpers.builtin.server import serve
 from helpers.i18n import LANGUAGES
 from helpers.setup import ROOT, CourseError
 from tests.authoring import alone
@@ -36,7 +39,7 @@ def environment() -> Iterator[dict[str, str]]:
     """The environment of somebody with a key, at whose address the built-in model answers."""
     server = serve(0)
     with pytest.MonkeyPatch.context() as patch:
-        for name in [*backend.READ, *backend.TRACING, "PYTHONPATH", "NO_PROXY", "no_proxy"]:
+        for name in [*READ, *TRACING, "PYTHONPATH", "NO_PROXY", "no_proxy"]:
             patch.delenv(name, raising=False)
         patch.setenv("OPENAI_API_KEY", "a-key")
         patch.setenv("OPENAI_BASE_URL", server.url)
@@ -100,7 +103,7 @@ def test_the_model_that_snippets_name_is_the_courses_own() -> None:
     for name, one in snippets("en").items():
         assert ("ChatOpenAI(" in one.code) is ("gpt-" in one.code), name
         for default in re.findall(r'getenv\("OPENAI_MODEL", "(.*?)"\)', one.code):
-            assert default == backend.OPENAI_DEFAULT_MODEL, name
+            assert default == OPENAI_DEFAULT_MODEL, name
 
 
 async def in_every_way(model: BaseChatModel) -> list[str]:

@@ -11,8 +11,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from helpers.authoring import stable
-from helpers.backend import ENV_FILE_VARIABLE, saving
+from helpers.backend import saving
 from helpers.backend.saving import WIDGET_VIEW
+from helpers.backend.settings import ENV_FILE_VARIABLE
 
 
 def notebook(*outputs: Any, tags: list[str] | None = None) -> Any:

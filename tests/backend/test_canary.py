@@ -12,7 +12,7 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 
 from helpers import backend
-from helpers.authoring import builder
+from helpers.backend import settings
 from helpers.builtin import server
 from helpers.builtin.faults import ERRORS, Call, Fault
 from helpers.exercises import progress
@@ -98,7 +98,7 @@ def test_the_key_is_nowhere(
     )
     environment = {
         **backend.without_real_model(),
-        backend.ENV_FILE_VARIABLE: str(env_file),
+        settings.ENV_FILE_VARIABLE: str(env_file),
         progress.FOLDER_VARIABLE: str(tmp_path / "progress"),
     }
     if gone:
@@ -122,5 +122,5 @@ def test_the_key_is_nowhere(
     assert failed or built_in
     assert KEY not in outputs and KEY[3:] not in outputs
     assert KEY not in "".join(capfd.readouterr())
-    kept = [path.read_text(encoding="utf-8") for path in (tmp_path / "progress").rglob("*.*")]
+    kept = [file.read_text(encoding="utf-8") for file in (tmp_path / "progress").rglob("*.*")]
     assert all(KEY not in text for text in kept)

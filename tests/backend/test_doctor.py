@@ -1,4 +1,4 @@
-"""Tests of helpers.health: what is wrong is said with what to do, twice running, and no key is shown."""
+"""The doctor: what is wrong is said with what to do, twice running, and no key is shown."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 import helpers
-from helpers import backend, i18n
+from helpers import i18n
 from helpers.backend import doctor as health
+from helpers.backend import settings
 from helpers.i18n import LANGUAGES
 
 CANARY = "sk-canary-7c1f4be0"
@@ -24,13 +25,6 @@ def test_all_is_well_also_the_second_time(lang: str, capsys: pytest.CaptureFixtu
     assert all(line.startswith("ok ") for line in lines[1:])
 
 
-def test_the_command_says_how_it_is_used(capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in (["--help"], ["--no-such-option"]):
-        with pytest.raises(SystemExit):
-            health.main("doctor", arguments)
-    assert "answered" not in capsys.readouterr().out
-
-
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_a_server_that_is_not_there_is_named_and_the_key_is_not(
     lang: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -39,7 +33,7 @@ def test_a_server_that_is_not_there_is_named_and_the_key_is_not(
     env_file.write_text(
         f"OPENAI_BASE_URL=http://127.0.0.1:9/v1\nOPENAI_API_KEY={CANARY}\n", "utf-8"
     )
-    monkeypatch.setenv(backend.ENV_FILE_VARIABLE, str(env_file))
+    monkeypatch.setenv(settings.ENV_FILE_VARIABLE, str(env_file))
     i18n.use(lang)
     assert health.doctor() is False
     printed = capsys.readouterr().out
@@ -48,9 +42,9 @@ def test_a_server_that_is_not_there_is_named_and_the_key_is_not(
     assert health.doctor() is False
     printed += capsys.readouterr().out
     assert ".env" in printed.splitlines()[-1] and CANARY not in printed
-    monkeypatch.delenv(backend.ENV_FILE_VARIABLE)
-    monkeypatch.setenv(backend.ENV_FILE_VARIABLE, "")
-    monkeypatch.setattr(backend, "ENV_FILE", tmp_path / "none")
+    monkeypatch.delenv(settings.ENV_FILE_VARIABLE)
+    monkeypatch.setenv(settings.ENV_FILE_VARIABLE, "")
+    monkeypatch.setattr(settings, "ENV_FILE", tmp_path / "none")
     helpers.start(lang)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
-from langchain_core.language_models import FakeListChatModel
-from langsmith import Client, tracing_context
 
 from helpers.backend.receiver import Receiver
+
+if TYPE_CHECKING:
+    from langsmith import Client
 
 KEY = "canary-5a1e"
 
@@ -23,6 +25,9 @@ def receiver() -> Iterator[Receiver]:
 
 
 def traced(client: Client) -> None:
+    from langchain_core.language_models import FakeListChatModel
+    from langsmith import tracing_context
+
     with tracing_context(enabled=True, client=client):
         FakeListChatModel(responses=["Paris."]).invoke("Where?")
     client.flush(timeout=20)
@@ -30,6 +35,8 @@ def traced(client: Client) -> None:
 
 
 def test_it_keeps_the_runs_and_not_the_key(receiver: Receiver) -> None:
+    from langsmith import Client
+
     traced(Client(api_url=receiver.url, api_key=KEY))
     (run,) = receiver.runs()
     assert run["inputs"]["messages"][0][0]["kwargs"]["content"] == "Where?"

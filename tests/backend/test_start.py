@@ -1,4 +1,4 @@
-"""Tests of helpers.backend: which chat model is chosen, what is said, and that no key is shown."""
+"""Which chat model is chosen, what is said, and that no key is shown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from helpers import backend
-from helpers.backend import BackendError, start
+from helpers.backend import BackendError, choice, keys, settings, start, variables
 from helpers.backend import doctor as health
 from helpers.i18n import LANGUAGES
 
@@ -23,11 +23,11 @@ CANARY = "sk-canary-7c1f4be0"
 def env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An environment without a single variable of the course, and the path of its `.env`."""
     before = dict(os.environ)
-    for name in (*backend.READ, *backend.TRACING, *backend.TRACING_KEYS, "NO_PROXY", "no_proxy"):
+    for name in (*settings.KNOWN, "NO_PROXY", "no_proxy"):
         os.environ.pop(name, None)
-    monkeypatch.setattr(backend, "_changed", {})
+    monkeypatch.setattr(variables, "_changed", {})
     path = tmp_path / ".env"
-    os.environ[backend.ENV_FILE_VARIABLE] = str(path)
+    os.environ[settings.ENV_FILE_VARIABLE] = str(path)
     yield path
     os.environ.clear()
     os.environ.update(before)
@@ -71,7 +71,7 @@ def test_without_anything_it_is_the_built_in_model(capsys: pytest.CaptureFixture
         ("OPENAI_API_KEY='  '", "OPENAI_API_KEY in .env is empty"),
         ("OPENAI_API_KEY", "OPENAI_API_KEY in .env is empty"),
         (
-            f"OPENAI_API_KEY={backend.PLACEHOLDER}",
+            f"OPENAI_API_KEY={settings.PLACEHOLDER}",
             "OPENAI_API_KEY in .env is still the placeholder",
         ),
     ],
@@ -87,7 +87,7 @@ def test_a_key_that_is_none_is_recognised(
 def test_a_program_that_asks_the_environment_gets_the_same_model(env_file: Path) -> None:
     assert start("en") == os.environ["OPENAI_MODEL"] == "built-in"
     env_file.write_text(f"OPENAI_API_KEY={CANARY}", encoding="utf-8")
-    assert start("en") == os.environ["OPENAI_MODEL"] == backend.OPENAI_DEFAULT_MODEL
+    assert start("en") == os.environ["OPENAI_MODEL"] == choice.OPENAI_DEFAULT_MODEL
     os.environ["OPENAI_MODEL"] = "mine"
     assert start("en") == os.environ["OPENAI_MODEL"] == "mine"
     env_file.unlink()
@@ -97,9 +97,9 @@ def test_a_program_that_asks_the_environment_gets_the_same_model(env_file: Path)
 
 
 def test_the_placeholder_is_that_of_the_example() -> None:
-    example = (backend.ENV_FILE.parent / ".env.example").read_text("utf-8")
-    assert f"OPENAI_API_KEY={backend.PLACEHOLDER}\n" in example
-    for name in set(backend.READ) - {"OPENAI_API_BASE"}:
+    example = (settings.ENV_FILE.parent / ".env.example").read_text("utf-8")
+    assert f"OPENAI_API_KEY={settings.PLACEHOLDER}\n" in example
+    for name in set(settings.READ) - {"OPENAI_API_BASE"}:
         assert f"{name}=" in example, f"{name} is read and not in .env.example"
 
 
@@ -133,7 +133,7 @@ def test_a_key_in_the_environment_wins_and_stays_when_called_twice(
     env_file.write_text("OPENAI_API_KEY=other\n", "utf-8")
     os.environ["OPENAI_API_KEY"] = f"  {CANARY} "
     for _ in range(2):
-        assert start("en") == backend.OPENAI_DEFAULT_MODEL
+        assert start("en") == choice.OPENAI_DEFAULT_MODEL
         assert os.environ["OPENAI_API_KEY"] == CANARY
         printed = capsys.readouterr().out
         assert "in the environment" in printed and "has spaces" in printed and CANARY not in printed
@@ -237,7 +237,7 @@ def test_the_doctor_stays_with_the_model_that_the_notebook_asked_for(
     health.doctor()
     said = capsys.readouterr().out
     assert said.count("because this lesson asks for it") == 2 and ".env: OPENAI_API_KEY set" in said
-    assert backend.model == "built-in" and CANARY not in said
+    assert backend.current_model() == "built-in" and CANARY not in said
     start("en", builtin=False, env_file=None)
     assert "at OpenAI" in capsys.readouterr().out
 
@@ -267,11 +267,11 @@ def test_a_pace_that_is_none_is_refused(pace: str) -> None:
 
 def test_a_new_pace_reaches_the_running_model() -> None:
     start("en")
-    assert backend._server is not None
-    assert backend._server.pace == backend.DEFAULT_PACE
+    assert choice._server is not None
+    assert choice._server.pace == settings.DEFAULT_PACE
     os.environ["COURSE_PACE"] = "0"
     start("en")
-    assert backend._server.pace == 0
+    assert choice._server.pace == 0
 
 
 def test_an_unknown_language_is_refused() -> None:
@@ -327,10 +327,10 @@ def test_a_lesson_may_ask_for_the_built_in_model(
     assert line.endswith(why)
     env_file.write_text(f"OPENAI_API_KEY={CANARY}\n", "utf-8")
     assert start(lang, builtin=True) == "built-in"
-    assert start(lang) == backend.OPENAI_DEFAULT_MODEL
+    assert start(lang) == choice.OPENAI_DEFAULT_MODEL
     assert os.environ["OPENAI_API_KEY"] == CANARY
     with pytest.raises(BackendError):
-        backend.builtin_server()
+        choice.builtin_server()
 
 
 def test_a_proxy_for_openai_is_left_alone_and_loopback_kept_off_it(env_file: Path) -> None:
@@ -372,16 +372,16 @@ def test_the_built_in_model_answers_with_a_proxy_set() -> None:
 def test_keys_are_taken_out_of_other_peoples_errors() -> None:
     os.environ["OPENAI_API_KEY"] = "my-own-key"
     said = "Incorrect API key my-own-key, sk-proj-ab*****cd, sk-1234567890abcdefghij"
-    assert backend.without_keys(said) == "Incorrect API key ***, sk-***, sk-***"
+    assert keys.without_keys(said) == "Incorrect API key ***, sk-***, sk-***"
 
 
 def test_a_key_of_another_file_is_known_too(tmp_path: Path) -> None:
     other = tmp_path / "other.env"
     other.write_text("OPENAI_API_KEY=my-other-key\n", encoding="utf-8")
     start("en", env_file=other)
-    assert backend.without_keys("no my-other-key") == "no ***"
+    assert keys.without_keys("no my-other-key") == "no ***"
     start("en")
-    assert backend.known_keys() == set(), "what stands for a key is none"
+    assert keys.known_keys() == set(), "what stands for a key is none"
 
 
 @pytest.mark.parametrize(
@@ -389,7 +389,7 @@ def test_a_key_of_another_file_is_known_too(tmp_path: Path) -> None:
 )
 def test_what_only_looks_like_a_key_stays(said: str) -> None:
     os.environ["OPENAI_API_KEY"] = "x"  # as for a server that takes any
-    assert backend.without_keys(said) == said
+    assert keys.without_keys(said) == said
 
 
 def test_the_environment_for_building_leads_to_the_built_in_model_only() -> None:
@@ -397,4 +397,4 @@ def test_the_environment_for_building_leads_to_the_built_in_model_only() -> None
     environment = backend.without_real_model()
     assert CANARY not in environment.values()
     assert environment["COURSE_PACE"] == "7"
-    assert environment[backend.ENV_FILE_VARIABLE] == os.devnull
+    assert environment[settings.ENV_FILE_VARIABLE] == os.devnull

@@ -5,26 +5,31 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import openai
 import pytest
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
-from langchain_openai import ChatOpenAI, OpenAI
 from pydantic import BaseModel, Field
 
-from helpers.builtin import answers, book, fill, legacy, protocol, tokens
+from helpers.builtin import answers, book, chat_reply, chat_request, fill, legacy, tokens
 from helpers.i18n import LANGUAGES
-from tests.builtin.test_book import ENTRIES, SOURCE
+from tests.builtin.asking import ENTRIES, SOURCE, asked
+
+if TYPE_CHECKING:
+    import openai
+    from langchain_openai import ChatOpenAI
 
 
 @pytest.fixture
 def chat(url: str) -> ChatOpenAI:
+    from langchain_openai import ChatOpenAI
+
     return ChatOpenAI(model="m", max_retries=0, stream_usage=True)
 
 
 @pytest.fixture
 def client(url: str) -> Iterator[openai.OpenAI]:
+    import openai
+
     with openai.OpenAI(max_retries=0) as opened:
         yield opened
 
@@ -42,11 +47,6 @@ class add(BaseModel):  # noqa: N801
     b: int
 
 
-def asked(name: str, lang: str = "en") -> str:
-    wording = ENTRIES[name]["ask"][lang]
-    return str(wording[0] if isinstance(wording, list) else wording)
-
-
 def calls(message: Any) -> list[tuple[str, dict[str, Any]]]:
     return [(call["name"], call["args"]) for call in message.tool_calls]
 
@@ -57,6 +57,8 @@ def calls(message: Any) -> list[tuple[str, dict[str, Any]]]:
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("name", ["weather", "weather-two"])
 def test_the_whole_round_trip_of_a_tool(chat: ChatOpenAI, name: str, lang: str) -> None:
+    from langchain_core.messages import HumanMessage, ToolMessage
+
     with_tool = chat.bind_tools([add, get_weather])
     history: list[Any] = [HumanMessage(asked(name, lang))]
     first = with_tool.invoke(history)
@@ -75,6 +77,8 @@ def test_the_whole_round_trip_of_a_tool(chat: ChatOpenAI, name: str, lang: str) 
 
 
 def test_streamed_arguments_add_up_to_those_of_invoke(chat: ChatOpenAI) -> None:
+    from langchain_core.messages import AIMessageChunk
+
     with_tool = chat.bind_tools([get_weather])
     whole = with_tool.invoke(asked("weather-two"))
     total = None
@@ -132,6 +136,8 @@ def test_a_question_that_is_not_in_the_book(
 def test_what_a_tool_returned_is_said_in_the_language_of_the_question(
     chat: ChatOpenAI, lang: str
 ) -> None:
+    from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+
     question = {
         "en": "Use add, please.",
         "zh": "请用 add 算一下。",
@@ -178,14 +184,14 @@ def test_usage_and_ids_of_calls_in_several_choices(client: openai.OpenAI) -> Non
     assert whole.choices[0].message.tool_calls[0].id != other.choices[0].message.tool_calls[0].id
 
 
-def request(question: str, *tools: Any, history: Any = (), **change: Any) -> protocol.Request:
+def request(question: str, *tools: Any, history: Any = (), **change: Any) -> chat_request.Request:
     messages = [{"role": "user", "content": question}, *history]
     offered = [{"type": "function", "function": tool} for tool in tools]
     body = {"model": "m", "messages": messages, "tools": offered or None, **change}
-    return protocol.parse(json.dumps(body).encode())
+    return chat_request.parse(json.dumps(body).encode())
 
 
-def said(asking: protocol.Request) -> Any:
+def said(asking: chat_request.Request) -> Any:
     """Return the text of the answer, or the calls as pairs of a name and its arguments."""
     reply = answers.replies(asking)[0]
     made = [(call.name, "".join(call.arguments)) for call in reply.calls]
@@ -238,10 +244,10 @@ def test_which_tool_fits(question: str, tools: list[Any], expected: list[str]) -
         # those of an earlier turn are not said
         (request("Hm", history=[*returned("a"), {"role": "user", "content": "Hello!"}]), book.find([book.Message("user", "Hello!")]).answer),  # type: ignore[union-attr]
         # without a question, the language and the words of the last message
-        (protocol.parse(b'{"model": "m", "messages": [{"role": "system", "content": "\\u4f60"}]}'), book.unknown("zh")),
+        (chat_request.parse(b'{"model": "m", "messages": [{"role": "system", "content": "\\u4f60"}]}'), book.unknown("zh")),
     ],
 )  # fmt: skip
-def test_what_is_said_or_called(asking: protocol.Request, expected: Any) -> None:
+def test_what_is_said_or_called(asking: chat_request.Request, expected: Any) -> None:
     assert said(asking) == expected
 
 
@@ -255,7 +261,7 @@ def test_max_tokens_is_for_all_calls_together() -> None:
 def test_the_chunks_of_several_calls_are_in_the_order_of_time() -> None:
     asking = request(asked("weather-two"), WEATHER, n=2)
     replies = answers.replies(asking)
-    times = [written for written, _ in protocol.chunks(asking, replies)]
+    times = [written for written, _ in chat_reply.chunks(asking, replies)]
     assert times == sorted(times)
     assert max(times) == replies[0].length()
 
@@ -268,7 +274,7 @@ def test_the_chunks_of_several_calls_are_in_the_order_of_time() -> None:
         request("Hello", n=2, response_format={"type": "json_schema", "json_schema": {"name": "n", "schema": CITY}}),
     ],
 )  # fmt: skip
-def test_a_misformatted_answer(asking: protocol.Request) -> None:
+def test_a_misformatted_answer(asking: chat_request.Request) -> None:
     right, wrong = answers.replies(asking)[0], answers.misformatted(asking)
     assert len(wrong) == 2 and wrong[0] == wrong[1] != right
     for call in wrong[0].calls:
@@ -302,6 +308,8 @@ def test_enum_values_are_no_schemas(chat: ChatOpenAI) -> None:
 
 
 def test_an_answer_has_an_end(chat: ChatOpenAI) -> None:
+    from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+
     call = {"name": "add", "args": {}, "id": "1"}
     history = [
         HumanMessage("Use it."),
@@ -335,6 +343,8 @@ def test_structured_output(chat: ChatOpenAI, method: Any) -> None:
 
 
 def test_json_mode(chat: ChatOpenAI) -> None:
+    import openai
+
     bound = chat.bind(response_format={"type": "json_object"})
     assert json.loads(bound.invoke("Hello as json").text) == {"answer": SOURCE["unknown"]["en"]}
     asked_for = json.loads(bound.invoke("Tell a joke as JSON with 'setup' and 'punchline'.").text)
@@ -461,6 +471,8 @@ def json_schema(schema: Any, **change: Any) -> dict[str, Any]:
 def test_a_refused_format(
     client: openai.OpenAI, body: dict[str, Any], param: str, code: str | None, message: str
 ) -> None:
+    import openai
+
     with pytest.raises(openai.BadRequestError) as refused:
         client.post("/chat/completions", cast_to=object, body={
             "model": "m", "messages": [{"role": "user", "content": "x"}], **body,
@@ -474,6 +486,8 @@ def test_a_refused_format(
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_text_completions_through_langchain(url: str, lang: str) -> None:
+    from langchain_openai import OpenAI
+
     llm = OpenAI(model="m", max_retries=0)
     for entry in SOURCE["continuations"]:
         assert llm.invoke(entry["text"][lang]) == entry["next"][lang]
@@ -564,6 +578,8 @@ def test_the_limits_of_a_text_completion_are_accepted(client: openai.OpenAI) -> 
 def test_a_refused_text_completion(
     client: openai.OpenAI, body: dict[str, Any], param: str, code: str
 ) -> None:
+    import openai
+
     with pytest.raises(openai.BadRequestError) as refused:
         client.post("/completions", cast_to=object, body={"model": "m", "prompt": "x", **body})
     assert (refused.value.param, refused.value.code) == (param, code)

@@ -10,12 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from helpers.builtin import answers, book, protocol, tokens
+from helpers.builtin import answers, book, chat_request, tokens
 from helpers.builtin.book import Message
 from helpers.i18n import LANGUAGES
-
-SOURCE: dict[str, Any] = yaml.safe_load(book.PATH.read_text(encoding="utf-8"))
-ENTRIES: dict[str, Any] = {entry["id"]: entry for entry in SOURCE["entries"]}
+from tests.builtin.asking import ENTRIES, SOURCE
 
 
 def user(*texts: str) -> list[Message]:
@@ -27,7 +25,7 @@ def as_list(value: str | list[str]) -> list[str]:
 
 
 def answer(messages: list[Message]) -> str:
-    request = protocol.Request("id", "m", messages, 1, (), None, False, False)
+    request = chat_request.Request("id", "m", messages, 1, (), None, False, False)
     return "".join(answers.replies(request)[0].tokens)
 
 
@@ -160,9 +158,9 @@ def test_lengths_that_lessons_rely_on() -> None:
 
 
 def test_both_yaml_loaders_read_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(book, "_Loader", yaml.SafeLoader)
+    monkeypatch.setattr(book, "LOADER", yaml.SafeLoader)
     pure = book.load()
-    monkeypatch.setattr(book, "_Loader", yaml.CSafeLoader)
+    monkeypatch.setattr(book, "LOADER", yaml.CSafeLoader)
     assert book.load() == pure
 
 

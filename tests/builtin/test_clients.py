@@ -14,14 +14,16 @@ import subprocess
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import openai
 import pytest
 from pydantic import BaseModel
 
 from helpers.builtin import book, server, tokens
-from tests.builtin.test_server import COUNT, STORY, answered
+from tests.builtin.asking import COUNT, STORY, answered
+
+if TYPE_CHECKING:
+    import openai
 
 NODE = Path(__file__).with_name("node")
 WEATHER = "What is the weather like in Paris?"
@@ -74,6 +76,8 @@ class Python:
         return await self.done(self.client.chat.completions.create(model="m", **body))
 
     async def pieces(self, stream: Any) -> list[Any]:
+        import openai
+
         opened = await self.done(stream)
         if isinstance(opened, openai.Stream):
             return list(opened)
@@ -165,6 +169,8 @@ class Python:
         }
 
     async def refused(self) -> Any:
+        import openai
+
         with pytest.raises(openai.APIStatusError) as raised:
             await self.create(messages=user(COUNT), temperature=3)
         error = raised.value
@@ -216,6 +222,8 @@ class Clients:
         return asyncio.run(self.python(scenario))
 
     async def python(self, scenario: str) -> Any:
+        import openai
+
         if self.kind == "sync":
             with openai.OpenAI(base_url=self.url, api_key="sk-none", max_retries=0) as sync:
                 return await getattr(Python(sync), scenario)()

@@ -8,12 +8,11 @@ import sys
 import time
 from typing import Any
 
-import jsonschema
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from helpers.builtin import fill
+from helpers.builtin import fill, schemas
 from helpers.setup import ROOT
 
 TEXT = {"type": "string"}
@@ -95,6 +94,8 @@ CHAIN = {
     ],
 )  # fmt: skip
 def test_what_the_prompt_says(schema: Any, prompt: str, expected: Any) -> None:
+    import jsonschema
+
     found = fill.fill(schema, prompt)
     assert found == expected
     assert json.dumps(found) == json.dumps(expected), "in the schema's order"
@@ -138,6 +139,8 @@ def test_what_the_prompt_says(schema: Any, prompt: str, expected: Any) -> None:
     ids=str,
 )  # fmt: skip
 def test_a_value_without_a_prompt_that_helps(schema: Any) -> None:
+    import jsonschema
+
     found = fill.fill(schema, "say it")
     checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
     jsonschema.Draft202012Validator(schema, format_checker=checker).validate(found)
@@ -174,7 +177,7 @@ def test_a_value_without_a_prompt_that_helps(schema: Any) -> None:
 )
 def test_a_schema_that_is_refused(schema: Any, message: str) -> None:
     start = time.perf_counter()
-    with pytest.raises(fill.SchemaError, match=message):
+    with pytest.raises(schemas.SchemaError, match=message):
         fill.fill(schema, "x")
     assert time.perf_counter() - start < 3
 
@@ -191,13 +194,15 @@ def test_a_very_long_prompt_takes_no_time(prompt: str) -> None:
 
 
 def test_a_number_said_twice_where_each_may_be_there_once() -> None:
+    import jsonschema
+
     schema = array(WHOLE, uniqueItems=True)
     jsonschema.validate(fill.fill(schema, "Take 3 and 3."), schema)
 
 
 def test_each_process_makes_the_same_value() -> None:
     code = (
-        "from helpers import fill\n"
+        "from helpers.builtin import fill\n"
         "print(fill.fill({'type': 'object', 'minProperties': 4, 'additionalProperties':"
         " {'type': 'string', 'pattern': '[^a]{4}[a-z]{3}'}}, 'x'))"
     )
@@ -246,8 +251,10 @@ SCHEMAS = st.recursive(
     prompt=st.sampled_from(["", "In Paris, 3 or 12?", "告诉我 “巴黎” 的 5 个", "ORD-1234"]),
 )
 def test_every_schema_of_these_kinds_is_filled(schema: dict[str, Any], prompt: str) -> None:
+    import jsonschema
+
     root = {**schema, "$defs": TREE["$defs"]}
     found = fill.fill(root, prompt)
     checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
     jsonschema.Draft202012Validator(root, format_checker=checker).validate(found)
-    assert fill.fits(root, json.loads(fill.compact(found)))
+    assert schemas.fits(root, json.loads(fill.compact(found)))

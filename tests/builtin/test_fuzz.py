@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections.abc
 import copy
+import functools
 import http.client
 import json
 import logging
@@ -25,25 +26,30 @@ import typing_extensions
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
-from openai.types import Completion
-from openai.types import completion_create_params as legacy_params
-from openai.types.chat import ChatCompletion, ChatCompletionChunk
-from openai.types.chat import completion_create_params as chat_params
 
 from helpers.builtin import server
 
 CHAT = "/v1/chat/completions"
 LEGACY = "/v1/completions"
-PUBLISHED: dict[str, Any] = {
-    CHAT: chat_params.CompletionCreateParamsNonStreaming,
-    LEGACY: legacy_params.CompletionCreateParamsNonStreaming,
-}
-PARAMETERS = {
-    path: set(typing_extensions.get_type_hints(params)) for path, params in PUBLISHED.items()
-}
 PATIENCE = 5  # seconds
 QUESTION = "Count from 1 to 10."
 MESSAGE = {"role": "user", "content": QUESTION}
+
+
+@functools.cache
+def published(path: str) -> Any:
+    """Return the openai package's type for the requests of an interface."""
+    from openai.types import completion_create_params as legacy_params
+    from openai.types.chat import completion_create_params as chat_params
+
+    params = chat_params if path == CHAT else legacy_params
+    return params.CompletionCreateParamsNonStreaming
+
+
+@functools.cache
+def parameters(path: str) -> dict[str, Any]:
+    """Return the types of an interface's parameters by name."""
+    return typing_extensions.get_type_hints(published(path))
 
 
 def fuzz(examples: int) -> Callable[[Any], Any]:
@@ -245,11 +251,15 @@ def typed_dict(hint: Any) -> SearchStrategy[Any]:
     return drawn()
 
 
-BODIES = {path: of(params) for path, params in PUBLISHED.items()}
-VALUES = {
-    path: {name: of(hint) for name, hint in typing_extensions.get_type_hints(params).items()}
-    for path, params in PUBLISHED.items()
-}
+def as_published(path: str) -> SearchStrategy[Any]:
+    """Return a strategy for the requests of an interface, made when the first one is drawn."""
+    return st.deferred(lambda: of(published(path)))
+
+
+@functools.cache
+def values(path: str) -> dict[str, SearchStrategy[Any]]:
+    """Return a strategy for each parameter of an interface."""
+    return {name: of(hint) for name, hint in parameters(path).items()}
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -276,14 +286,14 @@ def nearly_valid(draw: st.DrawFn, path: str) -> dict[str, Any]:
             parent = parent[step]
         deed = draw(st.sampled_from(["replace", "retype", "delete", "add"]))
         if deed == "replace":
-            parent[key] = draw(JSON if way else VALUES[path].get(key, JSON) | JSON)
+            parent[key] = draw(JSON if way else values(path).get(key, JSON) | JSON)
         elif deed == "retype":
             wrapped = [[parent[key]], {"value": parent[key]}, json.dumps(parent[key]), None]
             parent[key] = draw(st.sampled_from(wrapped))
         elif deed == "delete":
             del parent[key]
         elif isinstance(parent, dict):
-            name = draw(NAMES | st.sampled_from(sorted(PARAMETERS[path])))
+            name = draw(NAMES | st.sampled_from(sorted(parameters(path))))
             parent[name] = draw(JSON)
         else:
             parent.append(draw(JSON))
@@ -378,17 +388,20 @@ def check_error(answer: Answer, path: str, body: dict[str, Any]) -> None:
         return
     param = error["param"]
     if param is None:
-        assert any(f"'{name}'" in error["message"] for name in PARAMETERS[path] | set(body)), error
+        assert any(f"'{name}'" in error["message"] for name in {*parameters(path), *body}), error
         return
     *way, last = re.findall(r"[^.\[\]]+", param)
     parent: Any = body
     for step in way:
         parent = parent[int(step) if isinstance(parent, list) else step]
-    missing = last in PARAMETERS[path] if parent is body else isinstance(parent, dict)
+    missing = last in parameters(path) if parent is body else isinstance(parent, dict)
     assert missing or isinstance(parent, list) or last in parent, error
 
 
 def check_stream(answer: Answer, path: str) -> None:
+    from openai.types import Completion
+    from openai.types.chat import ChatCompletionChunk
+
     assert answer.type.startswith("text/event-stream")
     *events, done, end = answer.text.split("\n\n")
     assert (done, end) == ("data: [DONE]", "")
@@ -403,6 +416,9 @@ def check_stream(answer: Answer, path: str) -> None:
 
 
 def check(answer: Answer, path: str, body: dict[str, Any]) -> None:
+    from openai.types import Completion
+    from openai.types.chat import ChatCompletion
+
     if answer.status != 200:
         check_error(answer, path, body)
     elif body.get("stream"):
@@ -414,7 +430,7 @@ def check(answer: Answer, path: str, body: dict[str, Any]) -> None:
 
 
 @fuzz(1000)
-@given(BODIES[CHAT])
+@given(as_published(CHAT))
 @example({"model": "\ud800", "messages": [MESSAGE]})  # came back as JSON that not all can read
 def test_chat_as_published(target: Target, body: dict[str, Any]) -> None:
     check(target.post(CHAT, json.dumps(body).encode()), CHAT, body)
@@ -427,7 +443,7 @@ def test_chat_nearly_valid(target: Target, body: dict[str, Any]) -> None:
 
 
 @fuzz(400)
-@given(nearly_valid(LEGACY) | valid(LEGACY) | BODIES[LEGACY])
+@given(nearly_valid(LEGACY) | valid(LEGACY) | as_published(LEGACY))
 def test_legacy(target: Target, body: dict[str, Any]) -> None:
     check(target.post(LEGACY, json.dumps(body).encode()), LEGACY, body)
 
@@ -529,6 +545,6 @@ def test_no_http(target: Target, head: str) -> None:
 
 def test_every_published_parameter_is_tried() -> None:
     """The strategies are made from the types; this sees that the types could be read."""
-    assert {"messages", "tools", "tool_choice", "response_format", "stop"} < PARAMETERS[CHAT]
-    assert {"prompt", "echo", "best_of", "suffix"} < PARAMETERS[LEGACY]
-    assert set(COMMON) < PARAMETERS[CHAT] and set(COMMON) < PARAMETERS[LEGACY]
+    assert {"messages", "tools", "tool_choice", "response_format", "stop"} < set(parameters(CHAT))
+    assert {"prompt", "echo", "best_of", "suffix"} < set(parameters(LEGACY))
+    assert set(COMMON) < set(parameters(CHAT)) & set(parameters(LEGACY))

@@ -13,7 +13,7 @@ from langchain_openai import ChatOpenAI
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 from langchain_tests.unit_tests import ChatModelUnitTests
 
-from helpers.builtin import server
+from helpers.builtin import MODEL
 
 # The smallest files of their kind, in place of those that the suite fetches from the internet.
 PNG = base64.b64decode(
@@ -54,7 +54,7 @@ def local_file(url: str, **options: Any) -> httpx.Response:
 class TestUnits(Capabilities, ChatModelUnitTests):
     @property
     def chat_model_params(self) -> dict[str, Any]:
-        return {"model": server.MODEL}
+        return {"model": MODEL}
 
     @property
     def init_from_env_params(self) -> tuple[dict[str, str], dict[str, Any], dict[str, Any]]:
@@ -70,7 +70,7 @@ class TestUnits(Capabilities, ChatModelUnitTests):
             "openai_api_base": "http://127.0.0.1/v1",
             "openai_proxy": "http://127.0.0.1:9",
         }
-        return given, {"model": server.MODEL}, expected
+        return given, {"model": MODEL}, expected
 
     @pytest.mark.xfail(reason="compares with a file in LangChain's own repository", strict=True)
     def test_serdes(self, model: BaseChatModel, snapshot: Any) -> None:
@@ -80,7 +80,7 @@ class TestUnits(Capabilities, ChatModelUnitTests):
 class TestIntegration(Capabilities, ChatModelIntegrationTests):
     @property
     def chat_model_params(self) -> dict[str, Any]:
-        return {"model": server.MODEL, "stream_usage": True}
+        return {"model": MODEL, "stream_usage": True}
 
     @property
     def model_override_value(self) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import http.client
 import json
 import logging
 import random
@@ -13,37 +12,31 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import openai
 import pytest
-import yaml
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage
-from langchain_openai import ChatOpenAI
-from openai.types import CompletionUsage
 from pydantic import SecretStr
 
-from helpers.builtin import book, protocol, server, tokens
+from helpers.builtin import MODEL, book, chat_request, routes, server, tokens
 from helpers.i18n import LANGUAGES
+from tests.builtin.asking import (
+    COUNT,
+    ENTRIES,
+    KEY,
+    STORY,
+    answered,
+    asked,
+    eventually_idle,
+    request,
+    unfinished,
+)
 
-ENTRIES: dict[str, Any] = {
-    entry["id"]: entry for entry in yaml.safe_load(book.PATH.read_text(encoding="utf-8"))["entries"]
-}
-KEY = "sk-canary-5f1c9a2e"
-COUNT = "Count from 1 to 10."
+if TYPE_CHECKING:
+    import openai
+    from langchain_core.messages import AIMessageChunk
+    from langchain_openai import ChatOpenAI
+
 HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: "
-STORY = "Tell me the story of the parrot, in five sentences."
-
-
-def asked(name: str, lang: str = "en") -> str:
-    wording = ENTRIES[name]["ask"][lang]
-    text: str = wording[0] if isinstance(wording, list) else wording
-    return text
-
-
-def answered(name: str, lang: str = "en") -> str:
-    text: str = ENTRIES[name]["answer"][lang]
-    return text
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -70,8 +63,10 @@ def paced(running: server.Server) -> Iterator[server.Server]:
 
 @pytest.fixture
 def chat(running: server.Server) -> ChatOpenAI:
+    from langchain_openai import ChatOpenAI
+
     return ChatOpenAI(
-        model=server.MODEL,
+        model=MODEL,
         base_url=running.url,
         api_key=SecretStr(KEY),
         stream_usage=True,
@@ -81,6 +76,8 @@ def chat(running: server.Server) -> ChatOpenAI:
 
 @pytest.fixture
 def client(running: server.Server) -> Iterator[openai.OpenAI]:
+    import openai
+
     with openai.OpenAI(base_url=running.url, api_key=KEY, max_retries=0) as opened:
         yield opened
 
@@ -99,19 +96,6 @@ def nothing_logged_or_printed(
     ours = [r for r in records if r.name.split(".")[0] in ("helpers", "tornado", "asyncio")]
     assert not any(KEY in record.getMessage() for record in ours)
     assert capfd.readouterr() == ("", "")
-
-
-def request(
-    running: server.Server, method: str, path: str, body: Any = None, **headers: str
-) -> tuple[int, http.client.HTTPMessage, str]:
-    """Send a request with the standard library; a body that is not bytes goes as JSON."""
-    connection = http.client.HTTPConnection(running.url.split("/")[2], timeout=10)
-    content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-    connection.request(method, path, content, {"Authorization": f"Bearer {KEY}", **headers})
-    response = connection.getresponse()
-    text = response.read().decode()
-    connection.close()
-    return response.status, response.headers, text
 
 
 def post(running: server.Server, **body: Any) -> dict[str, Any]:
@@ -142,6 +126,8 @@ def total(chunks: list[AIMessageChunk]) -> AIMessageChunk:
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_invoke_and_stream_through_langchain(chat: ChatOpenAI, lang: str) -> None:
+    from langchain_core.messages import AIMessage, AIMessageChunk
+
     question = asked("regularization", lang)
     message = chat.invoke(question)
     chunks = [chunk for chunk in chat.stream(question) if isinstance(chunk, AIMessageChunk)]
@@ -154,9 +140,9 @@ def test_invoke_and_stream_through_langchain(chat: ChatOpenAI, lang: str) -> Non
     assert message.usage_metadata["input_tokens"] == 6 + tokens.count(question)
     assert message.usage_metadata["output_tokens"] == tokens.count(message.text)
     assert message.response_metadata["finish_reason"] == "stop"
-    assert message.response_metadata["model_name"] == server.MODEL
+    assert message.response_metadata["model_name"] == MODEL
     assert total(chunks).response_metadata["finish_reason"] == "stop"
-    assert total(chunks).response_metadata["model_name"] == server.MODEL
+    assert total(chunks).response_metadata["model_name"] == MODEL
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -172,6 +158,8 @@ def test_async_through_langchain_in_an_event_loop_of_its_own(chat: ChatOpenAI, l
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_conversations_through_langchain(chat: ChatOpenAI, lang: str) -> None:
+    from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+
     capital = asked("capital", lang)
     pirate = SystemMessage(ENTRIES["capital-pirate"]["system"][lang])
     history = [
@@ -185,6 +173,8 @@ def test_conversations_through_langchain(chat: ChatOpenAI, lang: str) -> None:
 
 
 def test_generate_adds_usage_up_without_a_warning(chat: ChatOpenAI) -> None:
+    from langchain_core.messages import HumanMessage
+
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         result = chat.generate([[HumanMessage(asked("hello"))], [HumanMessage(COUNT)]])
@@ -194,6 +184,8 @@ def test_generate_adds_usage_up_without_a_warning(chat: ChatOpenAI) -> None:
 
 
 def test_stop_and_max_tokens_through_langchain(chat: ChatOpenAI) -> None:
+    from langchain_core.messages import AIMessageChunk
+
     short = chat.bind(max_tokens=4)
     assert short.invoke(COUNT).text == "1, 2,"
     assert short.invoke(COUNT).response_metadata["finish_reason"] == "length"
@@ -245,6 +237,8 @@ def test_the_openai_client(client: openai.OpenAI) -> None:
 
 
 def test_the_async_openai_client(running: server.Server) -> None:
+    import openai
+
     messages: Any = [{"role": "user", "content": COUNT}]
 
     async def both() -> tuple[str | None, str]:
@@ -259,6 +253,8 @@ def test_the_async_openai_client(running: server.Server) -> None:
 
 
 def test_usage_has_every_field_that_the_client_knows(client: openai.OpenAI) -> None:
+    from openai.types import CompletionUsage
+
     whole = client.chat.completions.create(model="m", messages=[{"role": "user", "content": COUNT}])
     assert isinstance(whole.usage, CompletionUsage)
     assert None not in whole.usage.prompt_tokens_details.model_dump().values()  # type: ignore[union-attr]
@@ -266,8 +262,10 @@ def test_usage_has_every_field_that_the_client_knows(client: openai.OpenAI) -> N
 
 
 def test_models(client: openai.OpenAI, running: server.Server) -> None:
-    assert [model.id for model in client.models.list()] == [server.MODEL]
-    assert client.models.retrieve(server.MODEL).owned_by == "course"
+    import openai
+
+    assert [model.id for model in client.models.list()] == [MODEL]
+    assert client.models.retrieve(MODEL).owned_by == "course"
     with pytest.raises(openai.NotFoundError, match="'gpt-9' does not exist; 'built-in' does"):
         client.models.retrieve("gpt-9")
     status, headers, text = request(running, "HEAD", "/v1/models")
@@ -276,6 +274,8 @@ def test_models(client: openai.OpenAI, running: server.Server) -> None:
 
 
 def test_the_clients_raise_their_own_errors(client: openai.OpenAI, chat: ChatOpenAI) -> None:
+    import openai
+
     with pytest.raises(openai.BadRequestError, match="expected number from 0 to 2") as raised:
         chat.bind(temperature=3).invoke("Hello!")
     assert raised.value.param == "temperature"
@@ -361,7 +361,7 @@ RESULT = {"role": "tool", "content": "", "tool_call_id": "1"}
     "messages",
     [
         [{"role": "user", "content": [{"type": "text", "text": "Count from "}, {"type": "text", "text": "1 to 10."}]}],
-        [{"role": role, "content": "x", "name": "n"} for role in protocol.ROLES if role != "tool"]
+        [{"role": role, "content": "x", "name": "n"} for role in chat_request.ROLES if role != "tool"]
         + [{"role": "user", "content": COUNT}],
         [{"role": "user", "content": "x"}, CALL, {**RESULT, "tool_call_id": "2"}, RESULT,
          {"role": "assistant", "content": None, "refusal": "no"}, {"role": "user", "content": COUNT}],
@@ -600,7 +600,7 @@ def test_too_large_a_body_is_told_so(running: server.Server, path: str) -> None:
 
 def test_the_largest_body_is_read(running: server.Server) -> None:
     body = json.dumps({"model": "m", "messages": [{"role": "user", "content": COUNT}]}).encode()
-    for size, status in [(server.MAX_BODY, 200), (server.MAX_BODY + 1, 413)]:
+    for size, status in [(routes.MAX_BODY, 200), (routes.MAX_BODY + 1, 413)]:
         padded = body + b" " * (size - len(body))
         assert request(running, "POST", "/v1/chat/completions", padded)[0] == status
 
@@ -653,7 +653,7 @@ def test_an_unexpected_error_is_a_500_and_is_logged_without_the_key(
     assert answer["error"]["type"] == "server_error"
     assert "broken on purpose" not in answer["error"]["message"]
     [record] = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert record.name == "helpers.server"
+    assert record.name == "helpers.builtin.routes"
     assert "broken on purpose" in caplog.text
     assert KEY not in caplog.text
     caplog.clear()
@@ -684,27 +684,6 @@ def test_pace(paced: server.Server, client: openai.OpenAI) -> None:
     start = time.perf_counter()
     create(model="m", messages=messages)
     assert time.perf_counter() - start < expected / 2
-
-
-def unfinished(running: server.Server) -> int:
-    """Return how many tasks the server's loop has besides its own."""
-    counted: list[int] = []
-    done = threading.Event()
-
-    def count() -> None:
-        counted.append(len(asyncio.all_tasks(running._loop)) - 1)
-        done.set()
-
-    running._loop.call_soon_threadsafe(count)
-    assert done.wait(5)
-    return counted[0]
-
-
-def eventually_idle(running: server.Server) -> bool:
-    deadline = time.monotonic() + 2
-    while unfinished(running) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return unfinished(running) == 0
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -780,8 +759,9 @@ def test_close_ends_what_is_under_way_and_frees_the_port() -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[server.Server]:
     """A server that waits 0.3 s for a client."""
-    for name in ("HEADER_TIMEOUT", "BODY_TIMEOUT", "WRITE_TIMEOUT"):
+    for name in ("HEADER_TIMEOUT", "BODY_TIMEOUT"):
         monkeypatch.setattr(server, name, 0.3)
+    monkeypatch.setattr(routes, "WRITE_TIMEOUT", 0.3)
     started = server.serve(pace=0)
     yield started
     started.close()
@@ -814,6 +794,8 @@ def test_a_body_sent_byte_by_byte_is_cut_off(impatient: server.Server) -> None:
 
 @pytest.mark.parametrize(("patience", "whole"), [(5, True), (0.2, False)])
 def test_close_with_patience_lets_answers_finish(patience: float, whole: bool) -> None:
+    import openai
+
     started = server.serve(pace=40)
     with openai.OpenAI(base_url=started.url, api_key=KEY, max_retries=0) as client:
         messages: Any = [{"role": "user", "content": COUNT}]

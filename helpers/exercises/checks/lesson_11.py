@@ -22,7 +22,7 @@ from langchain_core.messages import (
 from langchain_openai import ChatOpenAI
 
 from helpers.backend import faults
-from helpers.builtin.server import MODEL as BUILT_IN
+from helpers.builtin import MODEL as BUILT_IN
 from helpers.exercises import WrongAnswer
 from helpers.exercises.judging import answer_of, check, choice, chunks, wrong_unless
 

@@ -1,20 +1,17 @@
-"""The wire format of OpenAI's chat completions: requests are checked, answers are put into JSON.
+"""Reads requests for chat completions, and refuses what OpenAI would refuse.
 
-A request goes through `parse`, `answers.replies` and then `completion` (JSON) or `chunks` (a
-stream). Format, limits and errors are those of https://platform.openai.com/docs/api-reference/chat.
+Format, limits and errors are those of https://platform.openai.com/docs/api-reference/chat.
 """
 
 from __future__ import annotations
 
-import heapq
 import re
 import reprlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any, NamedTuple
 
-from helpers.builtin import fill, tokens
+from helpers.builtin import schemas
 from helpers.builtin.book import Message
 from helpers.builtin.wire import (
     RequestError,
@@ -32,9 +29,6 @@ MAX_MESSAGES = 2048
 MAX_CHOICES = 16
 MAX_TOOLS = 128
 MAX_TOP_LOGPROBS = 20
-# Always the same, so that the same lesson gives the same page.
-CREATED = 0
-FINGERPRINT = "built-in"
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 # The parts of a content beside text, and who may send them.
@@ -89,23 +83,6 @@ HONOURED = (
 )
 PARAMETERS = frozenset([*HONOURED, *RANGES, *IDLE])
 
-# All the details that OpenAI's client knows: a field left out is null there, and LangChain's
-# generate() warns about null.
-PROMPT_DETAILS = (
-    "audio_tokens",
-    "cache_write_tokens",
-    "cached_tokens",
-    "image_tokens",
-    "text_tokens",
-)
-COMPLETION_DETAILS = (
-    "accepted_prediction_tokens",
-    "audio_tokens",
-    "reasoning_tokens",
-    "rejected_prediction_tokens",
-    "text_tokens",
-)
-
 
 class Tool(NamedTuple):
     """A function that may be called, and the JSON schema of its arguments."""
@@ -120,8 +97,8 @@ class Request:
     """A valid request: what to answer, how often, where to stop and in which form.
 
     `tool_choice` is "none", "auto" or "required", and `tool` the one that is asked for by name.
-    `schema` is what a JSON answer
-    must be valid under; None asks for words. `top_logprobs` is None where none are asked for.
+    `schema` is what a JSON answer must be valid under; None asks for words. `top_logprobs` is None
+    where none are asked for.
     """
 
     id: str
@@ -138,26 +115,6 @@ class Request:
     parallel: bool = True
     schema: dict[str, Any] | None = None
     top_logprobs: int | None = None
-
-
-class Call(NamedTuple):
-    """A call of a tool; its arguments are JSON, in tokens."""
-
-    id: str
-    name: str
-    arguments: list[str]
-
-
-class Reply(NamedTuple):
-    """The tokens of an answer, the tool calls after them, and why they end."""
-
-    tokens: list[str]
-    finish_reason: str
-    calls: Sequence[Call] = ()
-
-    def length(self) -> int:
-        """Return the number of tokens of the text and of all arguments."""
-        return len(self.tokens) + sum(len(call.arguments) for call in self.calls)
 
 
 def parse(body: bytes) -> Request:
@@ -359,10 +316,10 @@ def _name(data: Any, path: str) -> str:
 
 def _check_schema(schema: Any, strict: bool | None, what: str, param: str, code: str) -> None:
     try:
-        fill.read(schema)
+        schemas.read(schema)
         if strict:
-            fill.check_strict(schema)
-    except fill.SchemaError as error:
+            schemas.check_strict(schema)
+    except schemas.SchemaError as error:
         raise RequestError(f"{what}: {error}.", param, code) from error
 
 
@@ -414,102 +371,3 @@ def _schema(data: dict[str, Any], messages: Sequence[Message]) -> dict[str, Any]
         raise RequestError(message, f"{path}.schema", "invalid_json_schema")
     _check_schema(schema, strict, what, f"{path}.schema", "invalid_json_schema")
     return schema
-
-
-# Answers
-
-
-def usage(request: Request, replies: Sequence[Reply]) -> dict[str, Any]:
-    """Return the tokens that the prompt and all replies take, in OpenAI's fields."""
-    prompt = tokens.count_messages(message.text for message in request.messages)
-    written = sum(reply.length() for reply in replies)
-    return {
-        "prompt_tokens": prompt,
-        "completion_tokens": written,
-        "total_tokens": prompt + written,
-        "prompt_tokens_details": dict.fromkeys(PROMPT_DETAILS, 0),
-        "completion_tokens_details": dict.fromkeys(COMPLETION_DETAILS, 0),
-    }
-
-
-def _envelope(request: Request, kind: str) -> dict[str, Any]:
-    return {
-        "id": request.id,
-        "object": kind,
-        "created": CREATED,
-        "model": request.model,
-        "system_fingerprint": FINGERPRINT,
-    }
-
-
-def _logprobs(request: Request, texts: Sequence[str]) -> dict[str, Any] | None:
-    """Return the logarithm of each token's probability: 0, for a prepared answer has no other."""
-    if request.top_logprobs is None:
-        return None
-    content = []
-    for text in texts:
-        raw = list(text.encode(errors="surrogatepass"))
-        entry: dict[str, Any] = {"token": text, "logprob": 0.0, "bytes": raw}
-        content.append({**entry, "top_logprobs": [entry] * min(request.top_logprobs, 1)})
-    return {"content": content, "refusal": None}
-
-
-def completion(request: Request, replies: Sequence[Reply]) -> dict[str, Any]:
-    """Return the answer to a request without `stream`."""
-    choices = []
-    logprobs = _logprobs(request, replies[0].tokens)  # the answers are alike
-    for index, reply in enumerate(replies):
-        text = "".join(reply.tokens)
-        message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
-        if reply.calls:
-            message["content"] = text or None
-            message["tool_calls"] = [_call(call, "".join(call.arguments)) for call in reply.calls]
-        choices.append(
-            {
-                "index": index,
-                "message": message,
-                "logprobs": logprobs,
-                "finish_reason": reply.finish_reason,
-            }
-        )
-    envelope = _envelope(request, "chat.completion")
-    return {**envelope, "choices": choices, "usage": usage(request, replies)}
-
-
-def _call(call: Call, arguments: str) -> dict[str, Any]:
-    function = {"name": call.name, "arguments": arguments}
-    return {"id": call.id, "type": "function", "function": function}
-
-
-def _deltas(
-    request: Request, choice: int, reply: Reply
-) -> Iterator[tuple[int, int, dict[str, Any], Any]]:
-    """Yield the parts of a streamed choice: tokens written until then, choice, delta, logprobs."""
-    yield 0, choice, {"role": "assistant", "content": None if reply.calls else ""}, None
-    for written, token in enumerate(reply.tokens, 1):
-        yield written, choice, {"content": token}, _logprobs(request, [token])
-    before = len(reply.tokens)
-    for index, call in enumerate(reply.calls):
-        yield before, choice, {"tool_calls": [{"index": index, **_call(call, "")}]}, None
-        for written, token in enumerate(call.arguments, before + 1):
-            part = {"index": index, "function": {"arguments": token}}
-            yield written, choice, {"tool_calls": [part]}, None
-        before += len(call.arguments)
-
-
-def chunks(request: Request, replies: Sequence[Reply]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the chunks of a stream, each with the number of tokens written until then."""
-    envelope = _envelope(request, "chat.completion.chunk")
-    if request.include_usage:
-        envelope["usage"] = None
-    # The choices are written at the same time, a token of each after the other.
-    choices = (_deltas(request, index, reply) for index, reply in enumerate(replies))
-    for written, index, delta, logprobs in heapq.merge(*choices, key=itemgetter(0, 1)):
-        choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": None}
-        yield written, {**envelope, "choices": [choice]}
-    length = max(reply.length() for reply in replies)
-    for index, reply in enumerate(replies):
-        choice = {"index": index, "delta": {}, "logprobs": None}
-        yield length, {**envelope, "choices": [{**choice, "finish_reason": reply.finish_reason}]}
-    if request.include_usage:
-        yield length, {**envelope, "choices": [], "usage": usage(request, replies)}

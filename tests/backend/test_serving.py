@@ -1,4 +1,4 @@
-"""`python -m helpers serve`, run as a teacher runs it: in a process of its own."""
+"""A built-in model for a whole room, run as a teacher runs it: in a process of its own."""
 
 from __future__ import annotations
 
@@ -14,34 +14,41 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import openai
 import pytest
-from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
-from helpers.builtin import server
-from helpers.builtin import serving as serve
+from helpers.backend import serving
+from helpers.builtin import MODEL, server
 from helpers.setup import ROOT, CourseError
-from tests.builtin.test_server import COUNT, STORY, answered
+from tests.builtin.asking import COUNT, STORY, answered
 
 TOKEN = "canary-3f6a0c"
-MAIN = (
-    "import sys; from helpers import serve, server; {}; sys.exit(serve.main('serve', sys.argv[1:]))"
-)
+# The arguments: the language, and those of serving.run as JSON.
+MAIN = """
+import json, sys
+from helpers import i18n
+from helpers.backend import serving
+from helpers.builtin import routes
+{}
+i18n.use(sys.argv[1])
+sys.exit(serving.run(**json.loads(sys.argv[2])))
+"""
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="signals that can be handled")
 
 
-def command(*arguments: str, before: str = "pass") -> list[str]:
-    return [sys.executable, "-c", MAIN.format(before), *arguments]
+def command(lang: str, before: str, **given: Any) -> list[str]:
+    """Return the command that serves, on loopback and a free port unless others are given."""
+    arguments = {"host": "127.0.0.1", "port": 0, "token": None, "pace": None, **given}
+    return [sys.executable, "-c", MAIN.format(before), lang, json.dumps(arguments)]
 
 
 def variables(**more: str) -> dict[str, str]:
-    away = ("COURSE_PACE", serve.TOKEN_VARIABLE)
+    away = ("COURSE_PACE", serving.TOKEN_VARIABLE)
     kept = {name: value for name, value in os.environ.items() if name not in away}
     course = {"COURSE_ENV_FILE": os.devnull, "PYTHONUTF8": "1", "PYTHONPATH": str(ROOT)}
     return {**kept, **course, **more}
@@ -80,13 +87,13 @@ class Served:
 
 @pytest.fixture
 def run() -> Iterator[Callable[..., Served]]:
-    """Return a function that starts the command, on a free port, with arguments and variables."""
+    """Return a function that starts the command with arguments of serving.run and variables."""
     children = []
 
-    def start(*arguments: str, before: str = "pass", **more: str) -> Served:
+    def start(before: str = "pass", more: Mapping[str, str] | None = None, **given: Any) -> Served:
         child = subprocess.Popen(
-            command("--port", "0", "--lang", "en", *arguments, before=before),
-            env=variables(**more),
+            command("en", before, **given),
+            env=variables(**(more or {})),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
@@ -100,11 +107,11 @@ def run() -> Iterator[Callable[..., Served]]:
         child.communicate()
 
 
-def failed(*arguments: str, **more: str) -> str:
+def failed(lang: str = "en", more: Mapping[str, str] | None = None, **given: Any) -> str:
     """Return what the command says before it ends with exit code 1."""
     done = subprocess.run(
-        command(*arguments),
-        env=variables(**more),
+        command(lang, "pass", **given),
+        env=variables(**(more or {})),
         capture_output=True,
         encoding="utf-8",
         timeout=20,
@@ -115,23 +122,26 @@ def failed(*arguments: str, **more: str) -> str:
 
 
 def test_on_loopback_no_token_is_needed(run: Callable[..., Served]) -> None:
-    served = run("--pace", "0")
+    from langchain_openai import ChatOpenAI
+
+    served = run(pace=0)
     assert (served.host, served.env["OPENAI_API_KEY"]) == ("127.0.0.1", "no-key-needed")
     chat = ChatOpenAI(
-        model=server.MODEL,
+        model=MODEL,
         base_url=served.env["OPENAI_BASE_URL"],
         api_key=SecretStr(served.env["OPENAI_API_KEY"]),
     )
     assert chat.invoke(COUNT).text == answered("count")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "more"), [(("--token", TOKEN), {}), ((), {serve.TOKEN_VARIABLE: TOKEN})]
-)
+@pytest.mark.parametrize(("token", "more"), [(TOKEN, {}), (None, {serving.TOKEN_VARIABLE: TOKEN})])
 def test_a_token_is_needed_everywhere(
-    run: Callable[..., Served], arguments: Sequence[str], more: dict[str, str]
+    run: Callable[..., Served], token: str | None, more: dict[str, str]
 ) -> None:
-    served = run(*arguments, **more)
+    import openai
+    from langchain_openai import ChatOpenAI
+
+    served = run(token=token, more=more)
     assert served.env["OPENAI_API_KEY"] == TOKEN
     for key in (None, "", TOKEN[:-1], TOKEN + "x", "é"):
         for path in ("/v1/models", "/v1/models/built-in", "/v1/nowhere", "/v1/chat/completions"):
@@ -150,7 +160,7 @@ def test_a_token_is_needed_everywhere(
 
 
 def test_the_network_is_served_with_a_token_only(run: Callable[..., Served]) -> None:
-    first, second = (run("--host", "0.0.0.0") for _ in range(2))
+    first, second = (run(host="0.0.0.0") for _ in range(2))
     tokens = [served.env["OPENAI_API_KEY"] for served in (first, second)]
     assert len(set(tokens)) == 2 and min(map(len, tokens)) > 20
     assert first.host != "0.0.0.0"
@@ -162,7 +172,9 @@ def test_the_network_is_served_with_a_token_only(run: Callable[..., Served]) -> 
 @posix_only
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_being_stopped_finishes_the_answers(run: Callable[..., Served], number: int) -> None:
-    served = run("--pace", "40")
+    import openai
+
+    served = run(pace=40)
     client = openai.OpenAI(base_url=served.env["OPENAI_BASE_URL"], api_key="x", max_retries=0)
     idle = socket.create_connection((served.host, served.port))
     messages: Any = [{"role": "user", "content": COUNT}]
@@ -185,7 +197,7 @@ def test_being_stopped_finishes_the_answers(run: Callable[..., Served], number: 
 
 @posix_only
 def test_being_stopped_twice_is_at_once(run: Callable[..., Served]) -> None:
-    served = run("--pace", "0.1")
+    served = run(pace=0.1)
     body = {"model": "m", "messages": [{"role": "user", "content": STORY}]}
 
     def ask() -> None:
@@ -206,7 +218,7 @@ def test_being_stopped_twice_is_at_once(run: Callable[..., Served]) -> None:
 
 
 def test_beyond_the_limit_it_says_that_it_is_full(run: Callable[..., Served]) -> None:
-    served = run(before="serve.MAX_CONNECTIONS = 3")
+    served = run(before="serving.MAX_CONNECTIONS = 3")
     address = (served.host, served.port)
     idle = [socket.create_connection(address) for _ in range(3)]
     status, headers, answer = served.request()
@@ -241,7 +253,7 @@ def read_slowly(served: Served, seconds: float) -> int:
 
 
 def test_a_client_that_does_not_read_is_cut_off(run: Callable[..., Served]) -> None:
-    served = run("--pace", "0", before="server.WRITE_TIMEOUT = 0.5")
+    served = run(pace=0, before="routes.WRITE_TIMEOUT = 0.5")
     whole = read_slowly(served, 0)
     assert whole > 4 * server.SEND_BUFFER
     assert read_slowly(served, 1.5) < whole
@@ -255,14 +267,14 @@ def test_a_port_that_is_taken(lang: str, word: str) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        port = str(other.getsockname()[1])
-        said = failed("--port", port, "--lang", lang)
-    assert port in said and word in said and "--port" in said
+        port = other.getsockname()[1]
+        said = failed(lang, port=port)
+    assert str(port) in said and word in said and "--port" in said
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
 def test_a_host_that_is_not_ours(host: str) -> None:
-    said = failed("--host", host, "--port", "0", "--lang", "en")
+    said = failed(host=host)
     assert host in said and "--host 0.0.0.0" in said
 
 
@@ -270,23 +282,23 @@ def test_a_port_that_is_not_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     def forbid(*_: object) -> None:
         raise PermissionError(errno.EACCES, "")
 
-    monkeypatch.setattr(serve, "start_server", forbid)
+    monkeypatch.setattr(serving, "start_server", forbid)
     with pytest.raises(CourseError, match="does not allow you port 80"):
-        serve.listen(0, "127.0.0.1", 80, None, "en")
+        serving.listen(0, "127.0.0.1", 80, None)
 
 
 def test_a_token_that_no_header_can_hold() -> None:
-    assert "ASCII" in failed("--token", "clé secrète", "--lang", "fr")
-    assert "secrète" not in failed("--token", "clé secrète", "--lang", "fr")
+    said = failed("fr", token="clé secrète")
+    assert "ASCII" in said and "secrète" not in said
 
 
 def test_the_pace_is_that_of_the_course(run: Callable[..., Served], tmp_path: Path) -> None:
-    assert "COURSE_PACE" in failed("--port", "0", COURSE_PACE="fast")
+    assert "COURSE_PACE" in failed(more={"COURSE_PACE": "fast"})
     env_file = tmp_path / ".env"
     env_file.write_text("COURSE_PACE=10", encoding="utf-8")
     body = {"model": "m", "max_tokens": 3, "messages": [{"role": "user", "content": COUNT}]}
-    for arguments, seconds in (((), 0.3), (("--pace", "0"), 0)):
-        served = run(*arguments, COURSE_ENV_FILE=str(env_file))
+    for pace, seconds in ((None, 0.3), (0, 0)):
+        served = run(pace=pace, more={"COURSE_ENV_FILE": str(env_file)})
         start = time.monotonic()
         assert served.request(body=body, path="/v1/chat/completions")[0] == 200
         assert seconds <= time.monotonic() - start < seconds + 0.25
@@ -297,9 +309,9 @@ def test_the_limit_of_open_files_is_raised() -> None:
     import resource
 
     code = (
-        "import resource as r; from helpers import serve; _, hard = r.getrlimit(r.RLIMIT_NOFILE);"
+        "import resource as r; from helpers.backend import serving; _, hard = r.getrlimit(r.RLIMIT_NOFILE);"
         "r.setrlimit(r.RLIMIT_NOFILE, (64, {hard}));"
-        "print(serve.allow_files(500), r.getrlimit(r.RLIMIT_NOFILE)[0])"
+        "print(serving.allow_files(500), r.getrlimit(r.RLIMIT_NOFILE)[0])"
     )
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     for limit, expected in (("hard", "500 1100"), ("300", "100 300")):

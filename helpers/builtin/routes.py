@@ -1,0 +1,311 @@
+"""What the built-in model's server answers at each address: a completion, the models, or an error."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import json
+import logging
+import math
+import reprlib
+import struct
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from socket import SO_LINGER, SOL_SOCKET
+from typing import Any, NamedTuple, NoReturn, Protocol
+
+from tornado.iostream import StreamClosedError
+from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
+
+from helpers.builtin import MODEL, answers, chat_reply, chat_request, faults, legacy
+from helpers.builtin.chat_reply import Reply
+from helpers.builtin.wire import RequestError
+
+MAX_BODY = 2**20  # bytes of a request
+WRITE_TIMEOUT = 10.0  # seconds that a client may let the server wait for it to read
+RESET = struct.pack("HH" if sys.platform == "win32" else "ii", 1, 0)  # linger for no time
+
+logger = logging.getLogger(__name__)
+
+
+class State(Protocol):
+    """What the answers need to know of the server that gives them.
+
+    `pace` is in tokens per second, 0 for no waiting; `token` what clients must send as their key,
+    if anything; `calls` counts the calls, and may make them fail; `answering` is the number of
+    requests that are being answered.
+    """
+
+    pace: float
+    token: str | None
+    calls: faults.Calls | None
+    answering: int
+
+    def is_full(self) -> bool:
+        """Say whether there are more connections than are answered."""
+
+
+class Interface(NamedTuple):
+    """One of OpenAI's interfaces: how a request is read, answered, misanswered and put on the wire."""
+
+    parse: Callable[[bytes], Any]
+    replies: Callable[[Any], list[Reply]]
+    misformatted: Callable[[Any], list[Reply]]
+    completion: Callable[[Any, Sequence[Reply]], dict[str, Any]]
+    chunks: Callable[[Any, Sequence[Reply]], Iterator[tuple[int, dict[str, Any]]]]
+
+
+CHAT = Interface(
+    chat_request.parse,
+    answers.replies,
+    answers.misformatted,
+    chat_reply.completion,
+    chat_reply.chunks,
+)
+TEXT = Interface(legacy.parse, legacy.replies, legacy.replies, legacy.completion, legacy.chunks)
+
+
+@stream_request_body
+class _Handler(RequestHandler):
+    """What all addresses share: the body's limit, errors as JSON and a client that goes away."""
+
+    methods: tuple[str, ...] = ()  # of this address, besides OPTIONS
+
+    def initialize(self, server: State, interface: Interface = CHAT) -> None:
+        self.server = server
+        self.interface = interface
+        self.body = bytearray()
+        self.received = 0
+        self.retry_after: float | None = None  # seconds, for an error's header
+        self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def dispatch(self, *arguments: str) -> None:
+        """Answer the request, which was read to its end: a client that still sends does not listen."""
+        self.server.answering += 1
+        try:
+            self.admit()
+            if self.request.method in self.methods:
+                await self.answer(*arguments)
+            elif self.request.method == "OPTIONS" and self.methods:
+                self.allow()
+                self.set_status(204)
+            else:
+                raise HTTPError(405)
+        finally:
+            self.server.answering -= 1
+
+    get = head = post = put = patch = delete = options = dispatch
+
+    async def answer(self, *arguments: str) -> None:
+        raise NotImplementedError
+
+    def admit(self) -> None:
+        """Raise RequestError unless the token is right and the server has room."""
+        given = self.request.headers.get("Authorization", "")
+        expected = f"Bearer {self.server.token}"
+        if self.server.token and not hmac.compare_digest(given.encode(), expected.encode()):
+            message = "Incorrect API key provided."
+            raise RequestError(message, code="invalid_api_key", status=401)
+        if self.server.is_full():
+            self.retry_after = 1
+            raise RequestError("The server has too many connections. Try again later.", status=503)
+
+    def allow(self) -> None:
+        self.set_header("Allow", ", ".join((*self.methods, "OPTIONS")))
+
+    def data_received(self, chunk: bytes) -> None:
+        self.received += len(chunk)
+        if self.received <= MAX_BODY:
+            self.body += chunk
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        if not self.gone.done():
+            self.gone.set_result(None)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        if not isinstance(error, RequestError):
+            error = self.describe(status_code)
+        self.set_status(error.status)
+        if error.status == 405:
+            self.allow()
+        if self.retry_after is not None:
+            self.set_header("Retry-After", f"{self.retry_after:g}")
+        kind = "server_error" if error.status >= 500 else "invalid_request_error"
+        if error.status == 429:
+            kind = "requests"
+        shape = {"message": error.message, "type": kind, "param": error.param, "code": error.code}
+        self.finish({"error": shape})
+
+    def describe(self, status: int) -> RequestError:
+        """Return the error to send where tornado gives no more than a status."""
+        if status < 500:
+            message = f"The server cannot {self.request.method} {self.request.path}."
+        else:
+            message = "The built-in model failed on this request; that is a defect of the course."
+        return RequestError(message, status=status)
+
+    def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
+        # Neither the request nor its headers: they hold the key.
+        if not isinstance(value, (HTTPError, RequestError)):
+            logger.error("The built-in model failed on a request", exc_info=value)
+
+
+class _Completions(_Handler):
+    methods = ("POST",)
+    call: faults.Call | None = None  # where calls are counted
+    fault = faults.NONE
+
+    async def answer(self, *arguments: str) -> None:
+        body = bytes(self.body)
+        if (calls := self.server.calls) is not None:
+            self.call = calls.arrive(body)
+            self.fault = self.call.fault
+        # A client that goes away is nothing to report.
+        with contextlib.suppress(StreamClosedError):
+            await self.fail(body)
+            if self.received > MAX_BODY:
+                raise RequestError(
+                    f"The request has {self.received:,} bytes; the built-in model takes {MAX_BODY:,}.",
+                    status=413,
+                )
+            talk = self.interface
+            request = talk.parse(body)
+            make = talk.misformatted if self.fault.kind == "wrong_format" else talk.replies
+            replies = make(request)
+            await (self.stream if request.stream else self.whole)(request, replies)
+
+    async def fail(self, body: bytes) -> None:
+        """Let the fault happen, if it is one that comes before the answer."""
+        if error := self.fault.error(body):
+            self.retry_after = self.fault.retry_after
+            raise error
+        if self.fault.kind == "reset":
+            self.abort(faults.RESET, reset=True)
+        if self.fault.kind == "slow":
+            await self.pause(self.fault.seconds)
+
+    async def whole(self, request: Any, replies: Sequence[Reply]) -> None:
+        await self.wait(*self.clock(), max(reply.length() for reply in replies))
+        completion = self.interface.completion(request, replies)
+        if self.fault.kind not in ("cut", "malformed"):
+            await self.taken(self.finish(completion))
+            return
+        text = json.dumps(completion)
+        self.set_header("Content-Type", "application/json; charset=UTF-8")
+        self.write(text[: len(text) // 2])
+        if self.fault.kind == "cut":
+            self.set_header("Content-Length", len(text))
+            await self.taken(self.flush())
+            self.abort(faults.CUT)
+        await self.taken(self.finish())
+
+    async def stream(self, request: Any, replies: Sequence[Reply]) -> None:
+        self.set_header("Content-Type", "text/event-stream; charset=utf-8")
+        self.set_header("Cache-Control", "no-cache")
+        start, pace = self.clock()
+        after = self.fault.after
+        for written, chunk in self.interface.chunks(request, replies):
+            await self.wait(start, pace, written)
+            data = json.dumps(chunk, separators=(",", ":"))
+            if written > after:
+                after = math.inf
+                if self.fault.kind == "cut":
+                    break
+                if self.fault.kind == "malformed":
+                    await self.taken(self.finish(f"data: {data[: len(data) // 2]}\n\n"))
+                    return
+                await self.pause(self.fault.seconds)
+            self.write(f"data: {data}\n\n")
+            await self.taken(self.flush())
+        if self.fault.kind == "cut":
+            self.abort(faults.CUT)
+        await self.taken(self.finish("data: [DONE]\n\n"))
+
+    def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> asyncio.Future[None]:
+        # Before the client has the answer, and counts.
+        self.note(faults.GONE if self.gone.done() else str(self.get_status()))
+        return super().finish(chunk)
+
+    def note(self, outcome: str) -> None:
+        if self.call is not None:
+            self.call.end(outcome)
+
+    def clock(self) -> tuple[float, float]:
+        """Return the time at which the answer begins, and the pace that it keeps to its end."""
+        return asyncio.get_running_loop().time(), self.server.pace
+
+    async def wait(self, start: float, pace: float, written: int) -> None:
+        """Wait until that many tokens are written; raise StreamClosedError if the client goes."""
+        now = asyncio.get_running_loop().time()
+        deadline = start + written / pace if pace else now
+        if deadline > now:
+            await self.pause(deadline - now)
+        else:
+            await asyncio.sleep(0)  # lets the other requests write a token too
+        if self.gone.done():
+            raise StreamClosedError
+
+    async def pause(self, seconds: float) -> None:
+        """Wait; raise StreamClosedError if the client goes."""
+        await asyncio.wait([self.gone], timeout=seconds)
+        if self.gone.done():
+            raise StreamClosedError
+
+    async def taken(self, written: asyncio.Future[None]) -> None:
+        """Wait until the system has what was written; a client that does not read is cut off."""
+        if not written.done():
+            await asyncio.wait([written], timeout=WRITE_TIMEOUT)
+            if not written.done():
+                self.abort(faults.GONE, reset=True)
+
+    def abort(self, outcome: str, reset: bool = False) -> NoReturn:
+        """Close the connection without ending the answer, and raise StreamClosedError."""
+        self.note(outcome)
+        stream = self.detach()
+        if reset and not stream.closed():
+            with contextlib.suppress(OSError):  # macOS, where the client has gone just now
+                stream.socket.setsockopt(SOL_SOCKET, SO_LINGER, RESET)
+        stream.close()
+        raise StreamClosedError
+
+
+class _Models(_Handler):
+    methods = ("GET", "HEAD")
+
+    async def answer(self, *arguments: str) -> None:
+        model = {
+            "id": MODEL,
+            "object": "model",
+            "created": chat_reply.CREATED,
+            "owned_by": "course",
+        }
+        if arguments not in ((), (MODEL,)):
+            message = f"The model {reprlib.repr(arguments[0])} does not exist; '{MODEL}' does."
+            raise RequestError(message, "model", "model_not_found", status=404)
+        self.finish(model if arguments else {"object": "list", "data": [model]})
+
+
+class _Unknown(_Handler):
+    def describe(self, status: int) -> RequestError:
+        # No method is implemented here, which tornado takes for a wrong method.
+        message = f"Unknown address: {self.request.method} {self.request.path}."
+        return RequestError(message, code="unknown_url", status=404)
+
+
+def application(server: State) -> Application:
+    """Return all addresses of `server`."""
+    shared = {"server": server}
+    return Application(
+        [
+            (r"/v1/chat/completions", _Completions, {**shared, "interface": CHAT}),
+            (r"/v1/completions", _Completions, {**shared, "interface": TEXT}),
+            (r"/v1/models", _Models, shared),
+            (r"/v1/models/(.+)", _Models, shared),
+        ],
+        default_handler_class=_Unknown,
+        default_handler_args=shared,
+        log_function=lambda handler: None,  # no access log between a notebook's outputs
+    )

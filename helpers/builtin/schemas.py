@@ -1,0 +1,83 @@
+"""Reads JSON schemas and judges values by them.
+
+A schema is brought into the canonical form of jsonschema-rs, which resolves `allOf`, `not`, `if`
+and bounds that belong together, so that few kinds of node are left.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema_rs
+from jsonschema_rs import CanonicalSchema
+
+MAX_SCHEMA = 100_000  # characters of a schema, written as JSON
+MAX_ALL_OF = 10  # branches, where they are not alone: each multiplies the work
+
+VALUES = ("const", "default", "enum", "examples")  # what stands there is no schema
+
+
+class SchemaError(Exception):
+    """The schema is none, or asks for more than the built-in model can make up; the message says what."""
+
+
+def read(schema: dict[str, Any]) -> CanonicalSchema:
+    """Return the canonical form of `schema`; raise SchemaError where it is not a JSON schema."""
+    if len(json.dumps(schema)) > MAX_SCHEMA:
+        raise SchemaError(f"it is longer than {MAX_SCHEMA:,} characters")
+    branches = [part["allOf"] for part in parts(schema) if isinstance(part.get("allOf"), list)]
+    if sum(map(len, branches)) > max(MAX_ALL_OF, len(branches)):
+        raise SchemaError(f"it has more than {MAX_ALL_OF} branches of 'allOf'")
+    try:
+        # Offline: no reference is fetched from anywhere.
+        return jsonschema_rs.canonicalize(schema, offline=True, validate_formats=True)
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        raise SchemaError(str(error).splitlines()[0]) from error
+
+
+def check_strict(schema: Any) -> None:
+    """Raise SchemaError unless each object in `schema` is closed and asks for all its properties.
+
+    The rule of https://platform.openai.com/docs/guides/structured-outputs for `strict`.
+    """
+    for part in parts(schema):
+        properties = properties_of(part)
+        if part.get("type") != "object" and not properties:
+            continue
+        if part.get("additionalProperties") is not False:
+            raise SchemaError("'additionalProperties' is required to be supplied and to be false")
+        required = part.get("required") or []
+        if left_out := [name for name in properties if name not in required]:
+            raise SchemaError(
+                "'required' is required to be supplied and to be an array including every key in "
+                f"properties. Missing {left_out[0]!r}"
+            )
+
+
+def parts(schema: Any) -> Iterator[dict[str, Any]]:
+    """Yield the schema and all schemas in it, from the outside to the inside."""
+    if isinstance(schema, dict):
+        yield schema
+        schema = [part for name, part in schema.items() if name not in VALUES]
+    for part in schema:
+        if isinstance(part, (dict, list)):
+            yield from parts(part)
+
+
+def properties_of(part: dict[str, Any]) -> dict[str, Any]:
+    """Return the schemas of an object's properties by name, none where it has no such."""
+    properties = part.get("properties")
+    return properties if isinstance(properties, dict) else {}
+
+
+def validator(node: CanonicalSchema) -> Any:
+    """Return the function that says whether a value is valid under `node`."""
+    schema: Any = node.to_json_schema()
+    return jsonschema_rs.validator_for(schema, validate_formats=True, offline=True).is_valid
+
+
+def fits(schema: dict[str, Any], value: Any) -> bool:
+    """Return whether `value` is valid under `schema`; raise SchemaError where that is none."""
+    return bool(validator(read(schema))(value))

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from markdown_it import MarkdownIt
 
 from helpers.i18n import _
 
@@ -63,6 +62,7 @@ class Providers:
     def tabs(self) -> Any:
         """Return the tabs, a widget."""
         import ipywidgets
+        from markdown_it import MarkdownIt
 
         markdown, providers = MarkdownIt("commonmark", {"html": False}), load()
         tabs = ipywidgets.Tab(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+from helpers.authoring import source
 from helpers.models import naive_parrot
-from tests.lessons.test_notebooks import LESSONS
 
 
 class Bare(ast.NodeTransformer):
@@ -27,7 +27,7 @@ def parrot(code: str) -> str:
 
 
 def test_it_is_the_class_that_lesson_13_writes() -> None:
-    (lesson,) = (lesson for lesson in LESSONS if lesson.name == "13-parrot-link")
+    lesson = source.read_lesson(source.SOURCE / "13-parrot-link.md")
     (cell,) = (cell for cell in lesson.cells if cell.id == "parrot-link")
     kept = Path(naive_parrot.__file__).read_text(encoding="utf-8")
     assert parrot(kept) == parrot(cell.source("en"))

@@ -8,13 +8,13 @@ from tests import needs
 
 needs.required()
 
-import torch  # noqa: E402  (only where it is installed)
-
-from helpers.training.muon import STEPS, Muon, orthogonal  # noqa: E402
-
 
 def test_it_moves_as_that_of_torch_does() -> None:
     """Which calculates with 16 bits, and so to about two digits."""
+    import torch
+
+    from helpers.training.muon import STEPS, Muon
+
     draw = torch.Generator().manual_seed(0)
     shapes = [(24, 24), (24, 24), (40, 24), (24, 40)]
     starts = [torch.randn(shape, generator=draw) for shape in shapes]
@@ -33,6 +33,10 @@ def test_it_moves_as_that_of_torch_does() -> None:
 
 
 def test_what_has_no_gradient_stays() -> None:
+    import torch
+
+    from helpers.training.muon import Muon
+
     weight = torch.nn.Parameter(torch.ones(3, 3))
     Muon([weight]).step()
     assert torch.equal(weight, torch.ones(3, 3))
@@ -40,6 +44,10 @@ def test_what_has_no_gradient_stays() -> None:
 
 @pytest.mark.parametrize("shape", [(2, 16, 16), (3, 48, 16), (3, 16, 48)])
 def test_the_result_is_nearly_orthogonal(shape: tuple[int, int, int]) -> None:
+    import torch
+
+    from helpers.training.muon import orthogonal
+
     given = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     values = torch.linalg.svdvals(orthogonal(given)).flatten()
     before = torch.linalg.svdvals(given / given.norm(dim=(1, 2), keepdim=True)).flatten()

@@ -6,50 +6,30 @@ import asyncio
 import hashlib
 import threading
 import time
-import warnings
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-import torch
 from langchain_core.exceptions import ContextOverflowError, ModelTimeoutError
-from langchain_core.language_models import BaseChatModel, LangSmithParams
 from langchain_core.messages import AIMessageChunk, BaseMessage, message_chunk_to_message
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from pydantic import (
-    ConfigDict,
-    Field,
-    ValidatorFunctionWrapHandler,
-    field_validator,
-    model_validator,
-)
-from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
-from transformers.utils import logging
+from pydantic import Field
 
 from helpers.builtin.template import END
-from helpers.models.parrot_link import cut_at_stop
+from helpers.models.parrot_link import CheckedChatModel, cut_at_stop
 
-PROVIDER = "chat-shop"
-# What a call may change, by the names that callers use.
-SETTINGS = {
-    "model": "model_name",
-    "model_name": "model_name",
-    "temperature": "temperature",
-    "seed": "seed",
-    "max_tokens": "max_tokens",
-    "timeout": "timeout",
-    "max_retries": "max_retries",
-}
-# All that an answer depends on, but for the weights.
-FIELDS = (*dict.fromkeys(SETTINGS.values()), "stop")
+if TYPE_CHECKING:  # imported where a network is at work: both take seconds
+    import torch
+    from transformers import DynamicCache
+
 ROLES = {"system": "system", "human": "user", "ai": "assistant", "tool": "tool"}
 NOT_READ = {"image", "audio", "video", "file"}
 # A tokenizer may be changed by the one who uses it, so only one does at a time.
 TOKENIZING = threading.Lock()
 
 
-class ChatShop(BaseChatModel):
+class ChatShop(CheckedChatModel):
     """A chat model that runs a network with its tokenizer, both as `transformers` has them.
 
     The tokenizer's chat template makes the prompt of the messages; a special token that a message
@@ -57,16 +37,11 @@ class ChatShop(BaseChatModel):
     so calls from several threads do not meet. The network may go on learning between two calls.
     """
 
-    model_config = ConfigDict(
-        populate_by_name=True, validate_assignment=True, arbitrary_types_allowed=True
-    )
-
     network: Any = Field(repr=False, exclude=True)
     """A causal language model, for example a `LlamaForCausalLM`."""
     tokenizer: Any = Field(repr=False, exclude=True)
     """Its tokenizer, with a chat template whose turns end with `<|im_end|>`."""
     model_name: str = Field(default="chat-shop", alias="model", min_length=1)
-    """The model's name, as `model` or `model_name`."""
     temperature: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     """0 or None: the most probable token each time. The higher, the less probable ones are drawn."""
     seed: int | None = None
@@ -75,8 +50,6 @@ class ChatShop(BaseChatModel):
     """How many tokens an answer may have; at most as many as the network's context has left."""
     timeout: float | None = Field(default=None, gt=0)
     """How many seconds an answer may take; ModelTimeoutError is raised at the end of them."""
-    stop: list[str] | None = None
-    """Texts at which an answer ends; they are left out of it. Those of a call replace these."""
     max_retries: int = Field(default=2, ge=0)
     """Any number: nothing fails here in a way that another try would mend."""
 
@@ -86,6 +59,10 @@ class ChatShop(BaseChatModel):
 
         Raises FileNotFoundError where there is none.
         """
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers.utils import logging
+
         if not Path(folder, "config.json").is_file():
             raise FileNotFoundError(f"There is no trained network in {folder}")
         bars = logging.is_progress_bar_enabled()
@@ -101,70 +78,13 @@ class ChatShop(BaseChatModel):
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         return cls(network=network, tokenizer=tokenizer, **settings)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _known(cls, values: Any) -> Any:
-        names = {name for key, field in cls.model_fields.items() for name in (key, field.alias)}
-        # A warning and no refusal, and no names with an underscore, for LangChain's sake: see
-        # ChatParrotLink.
-        given = values if isinstance(values, dict) else {}
-        for name in given:
-            if name not in names and name[:1] != "_":
-                warnings.warn(f"ChatShop has no setting {name!r}: ignored", stacklevel=4)
-        if "model" in given and given.get("model_name", given["model"]) != given["model"]:
-            raise ValueError("model and model_name are one setting, and were given two values")
-        return values
-
-    @field_validator("stop", mode="wrap")
-    @classmethod
-    def _stop_strings(cls, stop: Any, checked: ValidatorFunctionWrapHandler) -> list[str] | None:
-        stops: list[str] | None = checked([stop] if isinstance(stop, str) else stop)
-        if stops and "" in stops:
-            raise ValueError("an empty stop string would end every answer before it begins")
-        return stops
-
-    @property
-    def model(self) -> str:
-        """The model's name."""
-        return self.model_name
-
     @property
     def _llm_type(self) -> str:
-        return PROVIDER
+        return "chat-shop"
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        """All that an answer depends on, for traces and for the key of a cache."""
-        settings = {name: getattr(self, name) for name in FIELDS}
-        return {**settings, "weights": fingerprint(self.network)}
-
-    def _get_invocation_params(
-        self, stop: list[str] | None = None, **kwargs: Any
-    ) -> dict[str, Any]:
-        return {**self.asdict(), "stop": self.stop if stop is None else stop, **kwargs}
-
-    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        stop = self.stop if stop is None else [stop] if isinstance(stop, str) else stop
-        if "model_name" in kwargs:
-            kwargs["model"] = kwargs["model_name"]
-        params = super()._get_ls_params(stop=stop, **kwargs)
-        return {**params, "ls_provider": PROVIDER}
-
-    def _changed(self, stop: Any, kwargs: dict[str, Any]) -> ChatShop:
-        """Return the model with the settings of one call, checked like those of the constructor."""
-        changes = {name: value for name, value in kwargs.items() if name != "stream"}
-        if unknown := sorted(set(changes) - set(SETTINGS)):
-            raise TypeError(
-                f"ChatShop knows no setting {unknown[0]!r} for a call. "
-                f"There are: stop, {', '.join(SETTINGS)}."
-            )
-        changes = {SETTINGS[name]: value for name, value in changes.items()}
-        if stop is not None:
-            changes["stop"] = stop
-        model = self.model_copy()
-        for name, value in changes.items():
-            setattr(model, name, value)
-        return model
+        return {**super()._identifying_params, "weights": fingerprint(self.network)}
 
     def get_num_tokens(self, text: str) -> int:
         """Return how many tokens a text has, not counting what a turn around it takes."""
@@ -200,6 +120,9 @@ class ChatShop(BaseChatModel):
 
     def _tokens(self, prompt: list[int]) -> Iterator[int]:
         """Yield the tokens that follow the prompt, until the context is full."""
+        import torch
+        from transformers import DynamicCache
+
         self.network.eval()  # training leaves it in another mode
         draw = torch.Generator()
         draw.manual_seed(draw.seed() if self.seed is None else self.seed)
@@ -215,6 +138,8 @@ class ChatShop(BaseChatModel):
         The cache holds the keys and values of all that it has read. `inference_mode` must not
         stand around a `yield`: it would hold in the caller's code too.
         """
+        import torch
+
         with torch.inference_mode():
             read = torch.tensor([unread], device=self.network.device)
             scores = self.network(input_ids=read, past_key_values=cache, use_cache=True).logits
@@ -258,7 +183,7 @@ class ChatShop(BaseChatModel):
         )
         metadata = {
             "model_name": self.model_name,
-            "model_provider": PROVIDER,
+            "model_provider": self._llm_type,
             "finish_reason": reason,
         }
         yield ChatGenerationChunk(
@@ -325,6 +250,8 @@ def held_back(text: str, stop: list[str]) -> int:
 
 def fingerprint(network: Any) -> str:
     """Return a short text that is another one for other weights."""
+    import torch
+
     digest = hashlib.sha256()
     for name, weights in network.state_dict().items():
         digest.update(name.encode())

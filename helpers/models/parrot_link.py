@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import regex
 from langchain_core.exceptions import ModelTimeoutError
-from langchain_core.language_models import BaseChatModel, LangSmithParams
+from langchain_core.language_models import BaseChatModel, LangSmithParams, ModelProfile
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
@@ -21,29 +21,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-
-PROVIDER = "parrot-link"
-# What a call may change, by the names that callers use.
-SETTINGS = {
-    "model": "model_name",
-    "model_name": "model_name",
-    "parrot_buffer_length": "parrot_buffer_length",
-    "temperature": "temperature",
-    "max_tokens": "max_tokens",
-    "timeout": "timeout",
-    "max_retries": "max_retries",
-    "seconds_per_token": "seconds_per_token",
-}
-# All that an answer depends on.
-FIELDS = (*dict.fromkeys(SETTINGS.values()), "stop")
-
-
-def characters(text: str) -> list[str]:
-    """Split a text into characters as a reader sees them: grapheme clusters, by Unicode's rules.
-
-    A family emoji or an accented letter is one of them, however many code points it takes.
-    """
-    return list(text) if text.isascii() and "\r" not in text else regex.findall(r"\X", text)
+from typing_extensions import Self
 
 
 def cut_at_stop(text: str, stop: list[str]) -> str | None:
@@ -56,38 +34,18 @@ def cut_at_stop(text: str, stop: list[str]) -> str | None:
     return text[: min(found)[1]] if found else None
 
 
-class Answer(NamedTuple):
-    """What a parrot will say: its characters, how they end, and what they cost."""
+class CheckedChatModel(BaseChatModel):
+    """A chat model that checks its settings, those of one call like those of the constructor.
 
-    characters: list[str]
-    metadata: dict[str, Any]
-    usage: UsageMetadata
-
-
-class ChatParrotLink(BaseChatModel):
-    """A chat model that repeats the first characters of the last message.
-
-    One character, as a reader sees it, is one token.
+    Settings are `model_name`, `stop` and the fields that a subclass adds, but for those excluded.
     """
 
     model_config = ConfigDict(populate_by_name=True, validate_assignment=True)
 
-    model_name: str = Field(default="parrot-1", alias="model", min_length=1)
+    model_name: str = Field(alias="model", min_length=1)
     """The model's name, as `model` or `model_name`."""
-    parrot_buffer_length: int = Field(ge=1)
-    """How many characters of the last message the parrot can remember."""
-    temperature: float | None = None
-    """0 or None: a parrot repeats exactly, and refuses any other."""
-    max_tokens: int | None = Field(default=None, ge=1)
-    """How many tokens an answer may have."""
-    timeout: float | None = Field(default=None, gt=0)
-    """How many seconds an answer may take; ModelTimeoutError is raised at the end of them."""
     stop: list[str] | None = None
     """Texts at which an answer ends; they are left out of it. Those of a call replace these."""
-    max_retries: int = Field(default=2, ge=0)
-    """Any number: a parrot never fails in a way that another try would mend."""
-    seconds_per_token: float = Field(default=0, ge=0, allow_inf_nan=False)
-    """How long the parrot takes for each token."""
 
     @model_validator(mode="before")
     @classmethod
@@ -98,17 +56,10 @@ class ChatParrotLink(BaseChatModel):
         # A name with an underscore is LangChain's: what it remembers of an object in use.
         for name in given:
             if name not in names and name[:1] != "_":
-                warnings.warn(f"ChatParrotLink has no setting {name!r}: ignored", stacklevel=4)
+                warnings.warn(f"{cls.__name__} has no setting {name!r}: ignored", stacklevel=4)
         if "model" in given and given.get("model_name", given["model"]) != given["model"]:
             raise ValueError("model and model_name are one setting, and were given two values")
         return values
-
-    @field_validator("temperature")
-    @classmethod
-    def _exact(cls, temperature: float | None) -> float | None:
-        if temperature:
-            raise ValueError("a parrot repeats exactly, so its temperature can only be 0")
-        return temperature
 
     @field_validator("stop", mode="wrap")
     @classmethod
@@ -123,19 +74,30 @@ class ChatParrotLink(BaseChatModel):
         """The model's name."""
         return self.model_name
 
-    @property
-    def _llm_type(self) -> str:
-        return PROVIDER
+    def _resolve_model_profile(self) -> ModelProfile:
+        """Return an empty profile: nothing is known.
+
+        With None, LangChain would ask again at each assignment, and noting the answer is one.
+        """
+        return {}
+
+    @classmethod
+    def _settings(cls) -> dict[str, str]:
+        """Return the fields that a call may change beside `stop`, by the names that callers use."""
+        others = {*BaseChatModel.model_fields, "stop"}
+        shown = [name for name, field in cls.model_fields.items() if not field.exclude]
+        return {"model": "model_name", **{name: name for name in shown if name not in others}}
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
         """All that an answer depends on, for traces and for the key of a cache."""
-        return {name: getattr(self, name) for name in FIELDS}
+        names = (*self._settings().values(), "stop")
+        return {name: getattr(self, name) for name in names}
 
     def _get_invocation_params(
         self, stop: list[str] | None = None, **kwargs: Any
     ) -> dict[str, Any]:
-        """The same with the settings of a call; a call without stop has the parrot's."""
+        """The same with the settings of a call; a call without stop has the model's."""
         return {**self.asdict(), "stop": self.stop if stop is None else stop, **kwargs}
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
@@ -143,7 +105,72 @@ class ChatParrotLink(BaseChatModel):
         if "model_name" in kwargs:
             kwargs["model"] = kwargs["model_name"]
         params = super()._get_ls_params(stop=stop, **kwargs)
-        return {**params, "ls_provider": PROVIDER}
+        return {**params, "ls_provider": self._llm_type}
+
+    def _changed(self, stop: Any, kwargs: dict[str, Any]) -> Self:
+        """Return the model with the settings of one call, checked like those of the constructor."""
+        changes = {name: value for name, value in kwargs.items() if name != "stream"}
+        settings = self._settings()
+        if unknown := sorted(set(changes) - set(settings)):
+            raise TypeError(
+                f"{type(self).__name__} knows no setting {unknown[0]!r} for a call. "
+                f"There are: stop, {', '.join(settings)}."
+            )
+        changes = {settings[name]: value for name, value in changes.items()}
+        if stop is not None:
+            changes["stop"] = stop
+        model = self.model_copy()
+        for name, value in changes.items():
+            setattr(model, name, value)
+        return model
+
+
+def characters(text: str) -> list[str]:
+    """Split a text into characters as a reader sees them: grapheme clusters, by Unicode's rules.
+
+    A family emoji or an accented letter is one of them, however many code points it takes.
+    """
+    return list(text) if text.isascii() and "\r" not in text else regex.findall(r"\X", text)
+
+
+class Answer(NamedTuple):
+    """What a parrot will say: its characters, how they end, and what they cost."""
+
+    characters: list[str]
+    metadata: dict[str, Any]
+    usage: UsageMetadata
+
+
+class ChatParrotLink(CheckedChatModel):
+    """A chat model that repeats the first characters of the last message.
+
+    One character, as a reader sees it, is one token.
+    """
+
+    model_name: str = Field(default="parrot-1", alias="model", min_length=1)
+    parrot_buffer_length: int = Field(ge=1)
+    """How many characters of the last message the parrot can remember."""
+    temperature: float | None = None
+    """0 or None: a parrot repeats exactly, and refuses any other."""
+    max_tokens: int | None = Field(default=None, ge=1)
+    """How many tokens an answer may have."""
+    timeout: float | None = Field(default=None, gt=0)
+    """How many seconds an answer may take; ModelTimeoutError is raised at the end of them."""
+    max_retries: int = Field(default=2, ge=0)
+    """Any number: a parrot never fails in a way that another try would mend."""
+    seconds_per_token: float = Field(default=0, ge=0, allow_inf_nan=False)
+    """How long the parrot takes for each token."""
+
+    @field_validator("temperature")
+    @classmethod
+    def _exact(cls, temperature: float | None) -> float | None:
+        if temperature:
+            raise ValueError("a parrot repeats exactly, so its temperature can only be 0")
+        return temperature
+
+    @property
+    def _llm_type(self) -> str:
+        return "parrot-link"
 
     def get_num_tokens(self, text: str) -> int:
         """Return how many tokens a text has: its characters."""
@@ -154,24 +181,6 @@ class ChatParrotLink(BaseChatModel):
     ) -> int:
         """Return how many tokens the messages are counted as in an answer's usage."""
         return sum(self.get_num_tokens(str(message.text)) for message in messages)
-
-    def _changed(self, stop: Any, kwargs: dict[str, Any]) -> ChatParrotLink:
-        """Return the parrot with the settings of one call, checked like those of the constructor."""
-        if stop is None and not kwargs:
-            return self
-        changes = {name: value for name, value in kwargs.items() if name != "stream"}
-        if unknown := sorted(set(changes) - set(SETTINGS)):
-            raise TypeError(
-                f"ChatParrotLink knows no setting {unknown[0]!r} for a call. "
-                f"There are: stop, {', '.join(SETTINGS)}."
-            )
-        changes = {SETTINGS[name]: value for name, value in changes.items()}
-        if stop is not None:
-            changes["stop"] = stop
-        parrot = self.model_copy()
-        for name, value in changes.items():
-            setattr(parrot, name, value)
-        return parrot
 
     def _answer(self, messages: list[BaseMessage]) -> Answer:
         if not messages:
@@ -187,7 +196,7 @@ class ChatParrotLink(BaseChatModel):
             said,
             {
                 "model_name": self.model_name,
-                "model_provider": PROVIDER,
+                "model_provider": self._llm_type,
                 "finish_reason": reason,
             },
             UsageMetadata(

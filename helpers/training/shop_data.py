@@ -29,7 +29,7 @@ class Dialogue(NamedTuple):
 
 @functools.cache
 def book() -> Any:
-    """Return what helpers/shop.yaml says."""
+    """Return what shop.yaml says."""
     return yaml.safe_load(Path(__file__).with_name("shop.yaml").read_text(encoding="utf-8"))
 
 

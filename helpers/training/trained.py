@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import builtins
 import contextlib
-import dataclasses
-import dis
 import filecmp
 import functools
 import hashlib
@@ -18,44 +15,21 @@ import random
 import shutil
 import sys
 import time
-from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path, PurePath
-from types import CodeType, FunctionType, ModuleType
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
-from helpers import i18n
+from helpers.i18n import _, listed
 from helpers.setup import ROOT
-from helpers.setup.environment import tell
 from helpers.setup.files import try_lock, write_whole
 from helpers.setup.processes import typed
+from helpers.training.sameness import feed
 
-FOLDER_VARIABLE = (
-    "COURSE_TRAINED"  # another folder; with it `kept` says nothing (building, testing)
-)
+# Names another folder; with it `kept` says nothing (building, testing).
+FOLDER_VARIABLE = "COURSE_TRAINED"
 PACKAGES = ("torch", "transformers", "tokenizers", "peft", "safetensors", "sklearn")
 # What `save_pretrained` writes of a network and its tokenizer; without one of them neither loads.
 COMPLETE = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
-
-MISSING = {
-    "en": "This lesson trains a network and needs {names}, which the course does not install by "
-    "itself (about {size}). Type {command}, then restart the kernel.",
-    "zh": "这一课要训练一个网络，需要 {names}；课程不会自动安装它们（约 {size}）。"
-    "请输入 {command}，然后重启内核。",
-    "fr": "Cette leçon entraîne un réseau et demande {names}, que le cours n'installe pas de "
-    "lui-même (environ {size}). Tapez {command}, puis redémarrez le noyau.",
-}
-SIZE = {"en": "1.3 GB", "zh": "1.3 GB", "fr": "1,3 Go"}
-LOADING = {
-    "en": "{name} was run before: loading its result. To run it anew, delete {folder}",
-    "zh": "{name} 之前运行过：正在载入当时的结果。要重新运行，请删除 {folder}",
-    "fr": "{name} a déjà été exécutée : chargement du résultat. Pour recommencer, supprimez {folder}",
-}
-WAITING = {
-    "en": "Another notebook is training this; waiting for it.",
-    "zh": "另一个笔记本正在进行同样的训练，请稍候。",
-    "fr": "Un autre notebook fait le même entraînement ; attendons qu'il ait fini.",
-}
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -77,10 +51,12 @@ def missing() -> list[str]:
 def require() -> None:
     """Raise TrainingMissing, in the notebook's language, where what training needs is not installed."""
     if names := missing():
-        lang = i18n.language()
-        listed = ", ".join(names) if lang != "zh" else "、".join(names)
-        command = typed("training")
-        raise TrainingMissing(tell(MISSING, lang, names=listed, size=SIZE[lang], command=command))
+        raise TrainingMissing(
+            _(
+                "This lesson trains a network and needs {names}, which the course does not install "
+                "by itself (about {size}). Type {command}, then restart the kernel."
+            ).format(names=listed(names), size=_("1.3 GB"), command=typed("training"))
+        )
 
 
 def folder() -> Path:
@@ -137,16 +113,16 @@ def lock(path: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         if not try_lock(file):
-            say(WAITING)
+            say(_("Another notebook is training this; waiting for it."))
             while not try_lock(file):
                 time.sleep(0.2)
         yield
 
 
-def say(texts: dict[str, str], **fields: object) -> None:
-    """Print a line in the notebook's language, but nothing on a page that is built or compared."""
+def say(line: str) -> None:
+    """Print a line, but nothing on a page that is built or compared."""
     if FOLDER_VARIABLE not in os.environ:
-        print(tell(texts, i18n.language(), **fields))
+        print(line)
 
 
 def kept(function: Callable[P, R]) -> Callable[P, R]:
@@ -196,7 +172,10 @@ def kept(function: Callable[P, R]) -> Callable[P, R]:
                 # Written last: it says that all the rest is there.
                 write_whole(place / "result.json", json.dumps(learnt, default=float))
             else:
-                say(LOADING, name=name, folder=place)
+                loading = _(
+                    "{name} was run before: loading its result. To run it anew, delete {folder}"
+                )
+                say(loading.format(name=name, folder=place))
                 learnt = json.loads((place / "result.json").read_text(encoding="utf-8"))
                 print(learnt["printed"], end="")
                 for key, network in networks.items():
@@ -230,117 +209,3 @@ def form(network: Any) -> list[str]:
     config = getattr(network, "config", None)
     learning = [name for name, weight in network.named_parameters() if weight.requires_grad]
     return [repr(network), config.to_json_string() if config is not None else "", *learning]
-
-
-def feed(digest: Any, value: Any) -> None:
-    """Add to a hash all that makes `value` what it is. Raises TypeError where that cannot be said."""
-    kind, parts = taken_apart(value)
-    digest.update(f"{kind} {len(parts)}\n".encode())
-    for part in parts:
-        if isinstance(part, bytes):
-            digest.update(b"%d\n%s" % (len(part), part))
-        else:
-            feed(digest, part)
-
-
-PLAIN = (bool, int, float, complex, str, bytes, range, PurePath, type(...))
-
-
-def taken_apart(value: Any) -> tuple[str, Sequence[Any]]:
-    """Return what kind of thing `value` is and what it consists of, in the end bytes."""
-    kind = type(value).__name__
-    if value is None or isinstance(value, PLAIN):
-        return kind, [repr(value).encode()]
-    if isinstance(value, Mapping):
-        return "mapping", [part for pair in value.items() for part in pair]
-    if isinstance(value, (list, tuple)):
-        return kind, value
-    if isinstance(value, (set, frozenset)):
-        return "set", sorted(value, key=repr)
-    if isinstance(value, CodeType):
-        return kind, steps(value)
-    if isinstance(value, FunctionType):
-        return kind, [part for own in reached(value) for part in behaviour(own)]
-    if isinstance(value, ModuleType) or hasattr(
-        value, "__qualname__"
-    ):  # classes and what is built in
-        return kind, [value.__name__]
-    if hasattr(value, "to_json_string"):  # transformers' configurations
-        return kind, [value.to_json_string()]
-    if dataclasses.is_dataclass(value):
-        return kind, [getattr(value, field.name) for field in dataclasses.fields(value)]
-    if hasattr(value, "backend_tokenizer"):  # transformers' tokenizers
-        return kind, [value.backend_tokenizer.to_str(), value.chat_template]
-    if hasattr(value, "numpy"):  # a tensor
-        return kind, taken_apart(value.detach().cpu().numpy())[1]
-    if hasattr(value, "tobytes"):  # an array
-        return kind, [str(value.dtype), value.shape, value.tobytes()]
-    raise TypeError(
-        f"a kept function cannot tell whether a {kind} is the same as last time: "
-        "give it each network as an argument of its own, and beside them plain values"
-    )
-
-
-def reached(function: FunctionType) -> list[FunctionType]:
-    """Return the function and all of its own module that it may call, those of classes among them.
-
-    What comes from other modules is known by its name, and so is not looked into.
-    """
-    found = [function]
-    for own in found:
-        for value in globals_of(own).values():
-            for other in vars(value).values() if isinstance(value, type) else [value]:
-                other = inspect.unwrap(other) if callable(other) else other
-                if (
-                    isinstance(other, FunctionType)
-                    and other.__module__ == function.__module__
-                    and other not in found
-                ):
-                    found.append(other)
-    return found
-
-
-def behaviour(function: FunctionType) -> list[Any]:
-    """Return what decides what a function does: its steps, its defaults, and what it reads."""
-    values = {
-        name: value.__qualname__ if isinstance(value, FunctionType) else value
-        for name, value in globals_of(function).items()
-    }
-    cells = [cell.cell_contents for cell in function.__closure__ or ()]
-    return [function.__code__, function.__defaults__, function.__kwdefaults__, values, cells]
-
-
-# How a call is compiled depends on whether the import stands in the same cell.
-SILENT = {"CACHE", "EXTENDED_ARG", "NOP", "PRECALL", "PUSH_NULL", "RESUME"}
-CALLS = {"LOAD_METHOD": "LOAD_ATTR", "CALL_METHOD": "CALL", "CALL_FUNCTION": "CALL"}
-JUMPS = {*dis.hasjabs, *dis.hasjrel}
-
-
-def steps(code: CodeType) -> list[Any]:
-    """Return what a piece of code does, step by step, without its docstring and its lines."""
-    taken = [step for step in dis.get_instructions(code) if step.opname not in SILENT]
-    offsets = [step.offset for step in taken]
-    found: list[Any] = [code.co_varnames]
-    for step in taken:
-        given = step.argval
-        if step.opcode in JUMPS:
-            given = bisect_left(offsets, given)
-        elif step.opcode in dis.hasconst and step.arg is not None:
-            given = code.co_consts[step.arg]  # `dis` does not tell those of a call's names
-        found += [CALLS.get(step.opname, step.opname), given]
-    return found
-
-
-def globals_of(function: FunctionType) -> dict[str, Any]:
-    """Return the globals that a function, or one defined in it, reads.
-
-    Without Python's own, of which notebooks have others in their place, such as `open`.
-    """
-    codes, names = [function.__code__], set()
-    for code in codes:
-        names |= {
-            step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"
-        }
-        codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
-    known = function.__globals__
-    return {name: known[name] for name in sorted(names & set(known) - set(dir(builtins)))}

@@ -9,94 +9,13 @@ from typing import Any, NamedTuple
 from langchain_core.callbacks import UsageMetadataCallbackHandler
 from langchain_core.messages import AIMessage
 
-from helpers import i18n
-from helpers.views.drawing import columns, decimal
+from helpers.i18n import _, decimal
+from helpers.views.drawing import columns
 
 MILLION = 1_000_000  # tokens, for which prices are given
 HIGHEST = 1_000_000_000  # price that can be typed in
 DIGITS = ".12g"  # of a price, in whatever currency
 EXACT = 1e-12  # difference of two costs that counts as none
-
-TEXTS = {
-    "en": {
-        "call": "call",
-        "model": "model",
-        "input": "input tokens",
-        "cached": "of these cached",
-        "output": "output tokens",
-        "reasoning": "of these reasoning",
-        "cost": "cost",
-        "total": "total",
-        "unknown": "unknown",
-        "partly": "at least",
-        "price_input": "{model}: price of a million input tokens",
-        "price_output": "{model}: price of a million output tokens",
-        "prices": "Prices per million tokens: {prices}.",
-        "full_price": " Cached tokens count at the full price.",
-        "separator": "; ",
-        "price": "{model} {input} in, {output} out",
-        "empty": "There is nothing on this bill: no call was counted.",
-        "type": "TokenBill(…) takes a list of AIMessages, or the usage_metadata of "
-        "get_usage_metadata_callback(), not {got}.",
-        "callback": "TokenBill(…) takes the usage_metadata of get_usage_metadata_callback(), not the "
-        "callback itself. If you named it counted, write TokenBill(counted.usage_metadata, prices).",
-        "price_type": "prices is a dict from a model's name to two numbers, the price of a million "
-        'input tokens and of a million output tokens, for example {{"built-in": (0.5, 2.0)}}; '
-        "this is not: {got}",
-    },
-    "zh": {
-        "call": "调用",
-        "model": "模型",
-        "input": "输入 token",
-        "cached": "其中来自缓存",
-        "output": "输出 token",
-        "reasoning": "其中用于推理",
-        "cost": "费用",
-        "total": "合计",
-        "unknown": "未知",
-        "partly": "至少",
-        "price_input": "{model}：每百万输入 token 的价格",
-        "price_output": "{model}：每百万输出 token 的价格",
-        "prices": "每百万 token 的价格：{prices}。",
-        "separator": "；",
-        "full_price": "来自缓存的 token 按全价计算。",
-        "price": "{model} 输入 {input}，输出 {output}",
-        "empty": "账单是空的：没有统计到任何调用。",
-        "type": "TokenBill(…) 需要 AIMessage 的列表，或者 get_usage_metadata_callback() 的 "
-        "usage_metadata，而不是 {got}。",
-        "callback": "TokenBill(…) 需要的是 get_usage_metadata_callback() 的 usage_metadata，而不是回调本身。"
-        "如果它叫 counted，就写 TokenBill(counted.usage_metadata, prices)。",
-        "price_type": "prices 应是一个字典，键是模型名，值是两个数：每百万输入 token 和每百万输出 token 的价格，"
-        '例如 {{"built-in": (0.5, 2.0)}}。实际是：{got}',
-    },
-    "fr": {
-        "call": "appel",
-        "model": "modèle",
-        "input": "tokens en entrée",
-        "cached": "dont en cache",
-        "output": "tokens en sortie",
-        "reasoning": "dont raisonnement",
-        "cost": "coût",
-        "total": "total",
-        "unknown": "inconnu",
-        "partly": "au moins",
-        "price_input": "{model}\u00a0: prix d'un million de tokens en entrée",
-        "price_output": "{model}\u00a0: prix d'un million de tokens en sortie",
-        "prices": "Prix par million de tokens\u00a0: {prices}.",
-        "full_price": " Les tokens en cache comptent au plein tarif.",
-        "separator": "\u00a0; ",
-        "price": "{model} {input} en entrée, {output} en sortie",
-        "empty": "La facture est vide\u00a0: aucun appel n'a été compté.",
-        "type": "TokenBill(…) attend une liste d'AIMessage, ou l'usage_metadata de "
-        "get_usage_metadata_callback(), et non {got}.",
-        "callback": "TokenBill(…) attend l'usage_metadata de get_usage_metadata_callback(), et non la "
-        "fonction de rappel elle-même. Si vous l'avez appelée counted, écrivez "
-        "TokenBill(counted.usage_metadata, prices).",
-        "price_type": "prices doit être un dictionnaire qui donne pour chaque nom de modèle deux nombres, le "
-        "prix d'un million de tokens en entrée et celui d'un million de tokens en sortie, par exemple "
-        '{{"built-in": (0.5, 2.0)}}\u00a0; ceci ne convient pas\u00a0: {got}',
-    },
-}
 
 
 class _Row(NamedTuple):
@@ -136,11 +55,15 @@ class TokenBill:
 
     def table(self) -> list[list[str]]:
         """Return the bill as rows of cells: its head, a row a line, and the total."""
-        texts = TEXTS[i18n.language()]
-        kinds = ["input", "cached", "output", "reasoning"]
+        heads = {
+            "input": _("input tokens"),
+            "cached": _("of these cached"),
+            "output": _("output tokens"),
+            "reasoning": _("of these reasoning"),
+        }
         known = [row.tokens for row in self.rows if row.tokens is not None]
-        sums = {kind: sum(tokens[kind] for tokens in known) for kind in kinds}
-        kinds = [kind for kind in kinds if sums[kind] or kind in ("input", "output")]
+        sums = {kind: sum(tokens[kind] for tokens in known) for kind in heads}
+        kinds = [kind for kind in heads if sums[kind] or kind in ("input", "output")]
         costs = [self.cost(row) for row in self.rows]
         paid = [cost for cost in costs if cost is not None]
         # As many decimals as all costs need, so that what is read adds up to the total.
@@ -148,26 +71,25 @@ class TokenBill:
         form = f".{next(places, 9)}f"
         cells = [
             [row.title, *([row.model] * self.numbered)]
-            + [str(row.tokens[kind]) if row.tokens else texts["unknown"] for kind in kinds]
-            + [texts["unknown"] if cost is None else decimal(cost, form)]
+            + [str(row.tokens[kind]) if row.tokens else _("unknown") for kind in kinds]
+            + [_("unknown") if cost is None else decimal(cost, form)]
             for row, cost in zip(self.rows, costs, strict=True)
         ]
-        total = [texts["total"], *([""] * self.numbered)]
+        total = [_("total"), *([""] * self.numbered)]
         total += [self._total(known, str(sums[kind])) for kind in kinds]
         total += [self._total(paid, decimal(sum(paid), form))]
-        first = [texts["call"], texts["model"]] if self.numbered else [texts["model"]]
-        return [[*first, *(texts[kind] for kind in kinds), texts["cost"]], *cells, total]
+        first = [_("call"), _("model")] if self.numbered else [_("model")]
+        return [[*first, *(heads[kind] for kind in kinds), _("cost")], *cells, total]
 
     def _total(self, known: Sequence[object], total: str) -> str:
         """Return a total as what it is when only `known` of the rows went into it."""
-        texts = TEXTS[i18n.language()]
         if len(known) == len(self.rows):
             return total
-        return f"{texts['partly']} {total}" if known else texts["unknown"]
+        return _("at least") + " " + total if known else _("unknown")
 
     def __repr__(self) -> str:
         if not self.rows:
-            return TEXTS[i18n.language()]["empty"]
+            return _("There is nothing on this bill: no call was counted.")
         return "\n".join([*(" | ".join(cells) for cells in self.table()), self._prices_said()])
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
@@ -177,16 +99,16 @@ class TokenBill:
         return {**bundle, "text/markdown": self._markdown(), "text/plain": repr(self)}
 
     def _prices_said(self) -> str:
-        texts = TEXTS[i18n.language()]
         said = [
-            texts["price"].format(
+            _("{model} {input} in, {output} out").format(
                 model=model, input=decimal(price_in, DIGITS), output=decimal(price_out, DIGITS)
             )
             for model, (price_in, price_out) in self.prices.items()
         ]
         cached = any(row.tokens and row.tokens["cached"] for row in self.rows)
-        line = texts["prices"].format(prices=texts["separator"].join(said) or texts["unknown"])
-        return line + (texts["full_price"] if cached else "")
+        prices = _("; ").join(said) or _("unknown")
+        line = _("Prices per million tokens: {prices}.").format(prices=prices)
+        return line + (_(" Cached tokens count at the full price.") if cached else "")
 
     def _markdown(self) -> str:
         head, *rows = [
@@ -214,28 +136,27 @@ class TokenBill:
         """Return the bill with a field for each price, as a widget."""
         import ipywidgets
 
-        texts = TEXTS[i18n.language()]
         shown = ipywidgets.HTML(self._html())
         models = list(dict.fromkeys(row.model for row in self.rows))
-        longest = max(
-            columns(texts[key].format(model=model))
-            for model in models
-            for key in ("price_input", "price_output")
-        )
+        labels = [
+            _("{model}: price of a million input tokens"),
+            _("{model}: price of a million output tokens"),
+        ]
+        longest = max(columns(label.format(model=model)) for model in models for label in labels)
 
-        def field(model: str, place: int, key: str) -> Any:
+        def field(model: str, place: int) -> Any:
             return ipywidgets.Text(
                 value=decimal(self.prices[model][place], DIGITS) if model in self.prices else "",
-                placeholder=texts["unknown"],
-                description=texts[key].format(model=model),
+                placeholder=_("unknown"),
+                description=labels[place].format(model=model),
                 style={"description_width": f"{longest}ch"},
                 layout={"width": "max-content"},
             )
 
         def row(model: str) -> list[Any]:
-            pair = [field(model, 0, "price_input"), field(model, 1, "price_output")]
+            pair = [field(model, 0), field(model, 1)]
 
-            def changed(_: Any) -> None:
+            def changed(change: Any) -> None:
                 price_in, price_out = (_price(one.value) for one in pair)
                 if price_in is None or price_out is None:
                     self.prices.pop(model, None)
@@ -252,7 +173,6 @@ class TokenBill:
 
 def _rows(calls: Any) -> list[_Row]:
     """Return a bill's lines; raise TypeError, with what was expected, for what is no list of calls."""
-    texts = TEXTS[i18n.language()]
     if isinstance(calls, Mapping):
         if all(isinstance(usage, Mapping) and "input_tokens" in usage for usage in calls.values()):
             return [_Row(model, model, _tokens(usage)) for model, usage in calls.items()]
@@ -260,14 +180,25 @@ def _rows(calls: Any) -> list[_Row]:
         return [
             _Row(
                 str(number),
-                call.response_metadata.get("model_name") or texts["unknown"],
+                call.response_metadata.get("model_name") or _("unknown"),
                 _tokens(call.usage_metadata) if call.usage_metadata else None,
             )
             for number, call in enumerate(calls, 1)
         ]
     if isinstance(calls, UsageMetadataCallbackHandler):
-        raise TypeError(texts["callback"])
-    raise TypeError(texts["type"].format(got=f"{calls!r:.80}"))
+        raise TypeError(
+            _(
+                "TokenBill(…) takes the usage_metadata of get_usage_metadata_callback(), not the "
+                "callback itself. If you named it counted, write "
+                "TokenBill(counted.usage_metadata, prices)."
+            )
+        )
+    raise TypeError(
+        _(
+            "TokenBill(…) takes a list of AIMessages, or the usage_metadata of "
+            "get_usage_metadata_callback(), not {got}."
+        ).format(got=f"{calls!r:.80}")
+    )
 
 
 def _tokens(usage: Mapping[str, Any]) -> dict[str, int]:
@@ -302,5 +233,11 @@ def _checked(prices: Any) -> dict[str, tuple[float, float]]:
             for pair in prices.values()
         )
     ):
-        raise TypeError(TEXTS[i18n.language()]["price_type"].format(got=repr(prices)))
+        raise TypeError(
+            _(
+                "prices is a dict from a model's name to two numbers, the price of a million input "
+                "tokens and of a million output tokens, for example "
+                '{{"built-in": (0.5, 2.0)}}; this is not: {got}'
+            ).format(got=repr(prices))
+        )
     return {model: (float(pair[0]), float(pair[1])) for model, pair in prices.items()}

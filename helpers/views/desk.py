@@ -12,94 +12,11 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage, ToolMessage
 
-from helpers import i18n
+from helpers.i18n import N_, _, listed
 
 REDRAW = 0.05  # seconds between two drawings of a reply that is being written
 LATE = 0.5  # seconds in which a text arrives that was typed before Enter or a click on Send
-
-TEXTS = {
-    "en": {
-        "you": "You",
-        "colon": ": ",
-        "answered": "{model} (answered by {answered})",
-        "tool": "tool {name}",
-        "running": "Being written …",
-        "stopped": "Stopped.",
-        "failed": "The reply failed: {error}.",
-        "back": "Your text is in the field again.",
-        "empty": "Nobody has said anything yet.",
-        "model": "Model",
-        "message": "Message",
-        "placeholder": "Type here, then press Enter",
-        "send": "Send",
-        "stop": "Stop",
-        "ready": "Ready.",
-        "busy": "Not sent: a reply is still being written. Wait for its end, or press Stop.",
-        "nothing": "There is nothing to send: the field is empty.",
-        "idle": "There is nothing to stop.",
-        "answer": "ChatWindow(answer, models): answer must be a function written with async def "
-        "and yield, that takes a text and the name of a model, not {got}.",
-        "models": "ChatWindow(answer, models): models must be names, at least one, as a list or as "
-        "the keys of a dict, not {got}.",
-        "unknown": "There is no model {got} in this window. There are: {names}.",
-        "text": "say(text) takes a text that is not empty, not {got}.",
-        "piece": "answer must yield texts or messages, not {got}.",
-    },
-    "zh": {
-        "you": "你",
-        "colon": "：",
-        "answered": "{model}（由 {answered} 回答）",
-        "tool": "工具 {name}",
-        "running": "正在回答……",
-        "stopped": "已停止。",
-        "failed": "这次回答失败了：{error}。",
-        "back": "你写的话已放回输入框。",
-        "empty": "还没有人说话。",
-        "model": "模型",
-        "message": "消息",
-        "placeholder": "在这里输入，按回车发送",
-        "send": "发送",
-        "stop": "停止",
-        "ready": "可以提问了。",
-        "busy": "没有发送：上一条消息还在回答中。请等它结束，或者按“停止”。",
-        "nothing": "输入框是空的，没有可以发送的内容。",
-        "idle": "现在没有可以停止的回答。",
-        "answer": "ChatWindow(answer, models)：answer 应是用 async def 和 yield 写的函数，"
-        "参数是一段文字和一个模型名；现在给的是 {got}。",
-        "models": "ChatWindow(answer, models)：models 应是模型名的列表，或者以模型名为键的字典，"
-        "至少有一个；现在给的是 {got}。",
-        "unknown": "这个窗口里没有模型 {got}，有的是：{names}。",
-        "text": "say(text) 需要一段不为空的文字，而不是 {got}。",
-        "piece": "answer 应该 yield 文字或消息，而不是 {got}。",
-    },
-    "fr": {
-        "you": "Vous",
-        "colon": "\u00a0: ",
-        "answered": "{model} (réponse de {answered})",
-        "tool": "outil {name}",
-        "running": "En cours d'écriture…",
-        "stopped": "Arrêté.",
-        "failed": "La réponse a échoué\u00a0: {error}.",
-        "back": "Votre texte est revenu dans le champ.",
-        "empty": "Personne n'a encore rien dit.",
-        "model": "Modèle",
-        "message": "Message",
-        "placeholder": "Écrivez ici, puis appuyez sur Entrée",
-        "send": "Envoyer",
-        "stop": "Arrêter",
-        "ready": "Prêt.",
-        "busy": "Non envoyé\u00a0: une réponse est en cours. Attendez qu'elle se termine, ou appuyez sur Arrêter.",
-        "nothing": "Il n'y a rien à envoyer\u00a0: le champ est vide.",
-        "idle": "Il n'y a rien à arrêter.",
-        "answer": "ChatWindow(answer, models)\u00a0: answer doit être une fonction écrite avec async def "
-        "et yield, qui prend un texte et le nom d'un modèle, et non {got}.",
-        "models": "ChatWindow(answer, models)\u00a0: models doit être une liste de noms, ou un "
-        "dictionnaire dont les clés sont des noms, avec un nom au moins, et non {got}.",
-        "unknown": "Il n'y a pas de modèle {got} dans cette fenêtre. Il y a\u00a0: {names}.",
-        "text": "say(text) attend un texte non vide, et non {got}.",
-        "piece": "answer doit produire (yield) des textes ou des messages, et non {got}.",
-    },
-}
+BUSY = N_("Not sent: a reply is still being written. Wait for its end, or press Stop.")
 
 Answer = Callable[[str, str], AsyncGenerator[Any, None]]
 
@@ -131,28 +48,30 @@ class Turn:
             self.reply += piece.text
             self.answered = piece.response_metadata.get("model_name") or self.answered
         else:
-            raise TypeError(TEXTS[i18n.language()]["piece"].format(got=f"{piece!r:.80}"))
+            expected = _("answer must yield texts or messages, not {got}.")
+            raise TypeError(expected.format(got=f"{piece!r:.80}"))
 
     def lines(self) -> list[tuple[str, str]]:
         """Return the turn as it is read: who speaks, "" for a remark, and what."""
-        texts = TEXTS[i18n.language()]
         speaker = self.model
         if self.answered not in ("", self.model):
-            speaker = texts["answered"].format(model=self.model, answered=self.answered)
-        said = [(texts["you"], self.text)]
-        said += [(texts["tool"].format(name=name), result) for name, result in self.tools]
+            speaker = _("{model} (answered by {answered})").format(
+                model=self.model, answered=self.answered
+            )
+        said = [(_("You"), self.text)]
+        said += [(_("tool {name}").format(name=name), result) for name, result in self.tools]
         if self.reply:
             said.append((speaker, self.reply))
         if self.state == "failed":
             # The exception's own words may hold a part of a key.
-            said.append(("", texts["failed"].format(error=type(self.error).__name__)))
+            error = type(self.error).__name__
+            said.append(("", _("The reply failed: {error}.").format(error=error)))
         elif self.state != "done":
-            said.append(("", texts[self.state]))
+            said.append(("", _("Stopped.") if self.state == "stopped" else _("Being written …")))
         return said
 
     def __repr__(self) -> str:
-        colon = TEXTS[i18n.language()]["colon"]
-        return "\n".join(f"{who}{colon}{what}" if who else what for who, what in self.lines())
+        return "\n".join(who + _(": ") + what if who else what for who, what in self.lines())
 
     def _repr_html_(self) -> str:
         return "\n".join(f"<p>{line}</p>" for line in map(_html, self.lines()))
@@ -161,7 +80,7 @@ class Turn:
 def _html(line: tuple[str, str]) -> str:
     """Return a line with the speaker in bold, a remark in italics, and markup as text."""
     who, what = (escape(part).replace("\n", "<br>") for part in line)
-    colon = TEXTS[i18n.language()]["colon"]
+    colon = _(": ")
     return f"<b>{who}{colon}</b>{what}" if who else f"<i>{what}</i>"
 
 
@@ -180,12 +99,21 @@ class ChatWindow:
     """
 
     def __init__(self, answer: Answer, models: Iterable[str]) -> None:
-        texts = TEXTS[i18n.language()]
         if not inspect.isasyncgenfunction(answer):
-            raise TypeError(texts["answer"].format(got=f"{answer!r:.80}"))
+            raise TypeError(
+                _(
+                    "ChatWindow(answer, models): answer must be a function written with async def "
+                    "and yield, that takes a text and the name of a model, not {got}."
+                ).format(got=f"{answer!r:.80}")
+            )
         names = list(models) if isinstance(models, Iterable) else []
         if isinstance(models, str) or not names or not all(isinstance(n, str) for n in names):
-            raise TypeError(texts["models"].format(got=f"{models!r:.80}"))
+            raise TypeError(
+                _(
+                    "ChatWindow(answer, models): models must be names, at least one, as a list or "
+                    "as the keys of a dict, not {got}."
+                ).format(got=f"{models!r:.80}")
+            )
         self.turns: list[Turn] = []
         self._answer = answer
         self._names = names
@@ -201,8 +129,8 @@ class ChatWindow:
     @model.setter
     def model(self, name: str) -> None:
         if name not in self._names:
-            names = ", ".join(self._names)
-            raise ValueError(TEXTS[i18n.language()]["unknown"].format(got=repr(name), names=names))
+            unknown = _("There is no model {got} in this window. There are: {names}.")
+            raise ValueError(unknown.format(got=repr(name), names=listed(self._names)))
         self._model = name
         if self._panel is not None:
             self._panel.choice.value = name
@@ -219,7 +147,8 @@ class ChatWindow:
         Cancelled, it stops the turn.
         """
         if not isinstance(text, str) or not text.strip():
-            raise TypeError(TEXTS[i18n.language()]["text"].format(got=repr(text)))
+            expected = _("say(text) takes a text that is not empty, not {got}.")
+            raise TypeError(expected.format(got=repr(text)))
         turn, task = self.begin(text)
         try:
             await asyncio.wait({task})
@@ -230,7 +159,7 @@ class ChatWindow:
     def begin(self, text: str) -> tuple[Turn, asyncio.Task[None]]:
         """Begin a turn in the running event loop; raise RuntimeError while there is another."""
         if self.busy:
-            raise RuntimeError(TEXTS[i18n.language()]["busy"])
+            raise RuntimeError(_(BUSY))
         turn = Turn(text, self._model)
         self.turns.append(turn)
         self._task = asyncio.get_running_loop().create_task(self._run(turn))
@@ -263,11 +192,11 @@ class ChatWindow:
             self._panel.show(turn)
 
     def __repr__(self) -> str:
-        return "\n".join(map(repr, self.turns)) or TEXTS[i18n.language()]["empty"]
+        return "\n".join(map(repr, self.turns)) or _("Nobody has said anything yet.")
 
     def _repr_html_(self) -> str:
         said = "\n".join(turn._repr_html_() for turn in self.turns)
-        return said or f"<p>{TEXTS[i18n.language()]['empty']}</p>"
+        return said or f"<p>{self!r}</p>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         if self._panel is None:
@@ -282,16 +211,13 @@ class _Panel:
     def __init__(self, window: ChatWindow, names: list[str]) -> None:
         import ipywidgets
 
-        texts = TEXTS[i18n.language()]
         self.window = window
         self.loop = _running_loop()
         self.drawing: asyncio.TimerHandle | None = None
         self.waiting: asyncio.TimerHandle | None = None
         self.written = ""  # the text that the window itself wrote into the field last
         self.html = ipywidgets.HTML
-        self.choice = ipywidgets.Dropdown(
-            options=names, value=window.model, description=texts["model"]
-        )
+        self.choice = ipywidgets.Dropdown(options=names, value=window.model, description=_("Model"))
         self.choice.observe(lambda event: setattr(window, "model", event["new"]), names="value")
         self.log = ipywidgets.VBox(
             [self.html(_drawn(turn)) for turn in window.turns],
@@ -312,19 +238,19 @@ class _Panel:
         # What was typed arrives when the field is left, or right behind the word of an Enter. A click
         # may overtake it: ipykernel 7 takes what fields send and what buttons send in two threads.
         self.field = ipywidgets.Text(
-            description=texts["message"],
-            placeholder=texts["placeholder"],
+            description=_("Message"),
+            placeholder=_("Type here, then press Enter"),
             continuous_update=False,
             layout={"flex": "1 1 auto"},
         )
         self.field.on_msg(self._message)
-        self.field.observe(lambda _: self._in_loop(self.arrive), names="value")
-        send = ipywidgets.Button(description=texts["send"])
-        stop = ipywidgets.Button(description=texts["stop"])
-        send.on_click(lambda _: self._in_loop(self.click))
-        stop.on_click(lambda _: self._in_loop(self.stop))
+        self.field.observe(lambda event: self._in_loop(self.arrive), names="value")
+        send = ipywidgets.Button(description=_("Send"))
+        stop = ipywidgets.Button(description=_("Stop"))
+        send.on_click(lambda button: self._in_loop(self.click))
+        stop.on_click(lambda button: self._in_loop(self.stop))
         self.remark = ipywidgets.HTML()
-        self.say(texts["ready"])
+        self.say(_("Ready."))
         self.box = ipywidgets.VBox(
             [
                 self.choice,
@@ -339,7 +265,7 @@ class _Panel:
         if self.loop is not None:
             self.loop.call_soon_threadsafe(work)
 
-    def _message(self, _: Any, content: dict[str, Any], buffers: Any) -> None:
+    def _message(self, field: Any, content: dict[str, Any], buffers: Any) -> None:
         """Take what the field's browser side tells beyond its text: that Enter was pressed."""
         if content.get("event") == "submit":
             self._in_loop(self.enter)
@@ -368,13 +294,12 @@ class _Panel:
 
     def send(self) -> None:
         """Send what the field holds, unless it is empty or a reply is being written."""
-        texts = TEXTS[i18n.language()]
         self._wait_no_more()
         typed = self.field.value
         if self.window.busy:
-            self.say(texts["busy"])
+            self.say(_(BUSY))
         elif not typed.strip():
-            self.say(texts["nothing"])
+            self.say(_("There is nothing to send: the field is empty."))
         else:
             self.write("")
             self.window.begin(typed)
@@ -389,7 +314,7 @@ class _Panel:
         if self.window.busy:
             self.window.stop()
         else:
-            self.say(TEXTS[i18n.language()]["idle"])
+            self.say(_("There is nothing to stop."))
         self.field.focus()
 
     def say(self, remark: str) -> None:
@@ -409,18 +334,18 @@ class _Panel:
         if self.drawing is not None:
             self.drawing.cancel()
             self.drawing = None
-        texts = TEXTS[i18n.language()]
         missing = len(self.window.turns) - len(self.log.children)
         if missing:
-            self.log.children = (*self.log.children, *(self.html() for _ in range(missing)))
+            new = (self.html() for number in range(missing))
+            self.log.children = (*self.log.children, *new)
         self.log.children[self.window.turns.index(turn)].value = _drawn(turn)
         if missing:
-            self.say(texts["running"])
+            self.say(_("Being written …"))
         if turn.state == "failed" and not self.field.value:
             self.write(turn.text)
-            self.say(texts["back"])
+            self.say(_("Your text is in the field again."))
         elif turn.state != "running":
-            self.say(texts["ready"])
+            self.say(_("Ready."))
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

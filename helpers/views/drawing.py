@@ -6,20 +6,8 @@ import unicodedata
 from html import escape
 from typing import Any
 
-from helpers import i18n
-
 WIDTH = 720  # of a picture, in pixels
 CLOSING = "，。；：、！？）”"  # signs that may not begin a line
-
-
-def decimal(value: float, form: str = ".2f") -> str:
-    """Return a number as text in Python's format `form`, with a decimal comma in French."""
-    return f"{value:{form}}".replace(".", "," if i18n.language() == "fr" else ".")
-
-
-def counted(count: int) -> dict[str, object]:
-    """Return a number, `count`, and what makes the word after it a plural, `s` or `es`."""
-    return {"count": count, "s": "" if count == 1 else "s", "es": "" if count == 1 else "es"}
 
 
 def picture(height: float, title: str, parts: list[str]) -> str:

@@ -7,43 +7,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from helpers import i18n
-from helpers.views.drawing import WIDTH, bundle, decimal, picture
+from helpers.i18n import _, decimal, listed, percent
+from helpers.views.drawing import WIDTH, bundle, picture
 
-TEXTS = {
-    "en": {
-        "step": "step",
-        "loss": "loss",
-        "title": "Loss curves: {names}",
-        "curve": "{name} goes from {first} to {last}",
-        "separator": "; ",
-        "empty": "LossCurves(…) takes a dict from a name to the losses of a training run, a list of "
-        "(step, loss) pairs with at least two of them; this is not: {got}",
-        "scores": "ScoreTable(…) takes a dict from a name to scores, and those from a language to "
-        "shares by name; this is not: {got}",
-    },
-    "zh": {
-        "step": "步",
-        "loss": "损失",
-        "title": "损失曲线：{names}",
-        "curve": "{name} 从 {first} 变到 {last}",
-        "separator": "；",
-        "empty": "LossCurves(…) 需要一个字典，键是名称，值是一次训练的损失：(步, 损失) 的列表，至少两项；"
-        "实际是：{got}",
-        "scores": "ScoreTable(…) 需要一个字典，键是名称，值是各语言的得分，每种语言的得分又是一个从指标名到比例的字典；实际是：{got}",
-    },
-    "fr": {
-        "step": "étape",
-        "loss": "perte",
-        "title": "Courbes de perte\u00a0: {names}",
-        "curve": "{name} va de {first} à {last}",
-        "separator": "\u00a0; ",
-        "empty": "LossCurves(…) attend un dictionnaire qui donne pour chaque nom les pertes d'un "
-        "entraînement, une liste d'au moins deux couples (étape, perte)\u00a0; ceci ne convient pas\u00a0: {got}",
-        "scores": "ScoreTable(…) attend un dictionnaire qui donne pour chaque nom des notes, par langue "
-        "puis par mesure\u00a0; ceci ne convient pas\u00a0: {got}",
-    },
-}
 LEFT, RIGHT, TOP, HEIGHT = 56, 16, 32, 240  # margins and height of the drawing area, in pixels
 COLOURS = ("#1a5fb4", "#a51d2d", "#26734d", "#8a4b08")
 DASHES = ("", "7 4", "2 3", "9 3 2 3")  # a curve is told by its dashes too
@@ -67,38 +33,42 @@ class LossCurves:
         values = [value for points in self.curves.values() for pair in points for value in pair]
         whole = all(len(points) > 1 for points in self.curves.values())
         if not values or not whole or not all(map(math.isfinite, values)):
-            raise ValueError(TEXTS[i18n.language()]["empty"].format(got=repr(curves)[:80]))
+            raise ValueError(
+                _(
+                    "LossCurves(…) takes a dict from a name to the losses of a training run, a list "
+                    "of (step, loss) pairs with at least two of them; this is not: {got}"
+                ).format(got=repr(curves)[:80])
+            )
 
     def __repr__(self) -> str:
-        texts = TEXTS[i18n.language()]
         said = [
-            texts["curve"].format(
+            _("{name} goes from {first} to {last}").format(
                 name=name, first=decimal(points[0][1]), last=decimal(points[-1][1])
             )
             for name, points in self.curves.items()
         ]
-        return texts["separator"].join(said)
+        return _("; ").join(said)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         return bundle(self.svg(), repr(self))
 
     def svg(self) -> str:
         """Return the picture: losses upwards, steps to the right, a legend below."""
-        texts = TEXTS[i18n.language()]
-        last = max(step for points in self.curves.values() for step, _ in points)
-        most = min(HIGHEST, max(loss for points in self.curves.values() for _, loss in points))
+        steps, losses = zip(*(p for points in self.curves.values() for p in points), strict=True)
+        last, most = max(steps), min(HIGHEST, max(losses))
         top = next(rung for rung in (0.5, 1.0, 2.0, 4.0, HIGHEST) if most <= rung)
 
         def place(step: float, loss: float) -> tuple[float, float]:
             across = LEFT + (WIDTH - LEFT - RIGHT) * step / max(last, 1.0)
             return across, TOP + HEIGHT * (1 - min(loss, top) / top)
 
+        upwards, right = _("loss"), _("step")
         parts = [
-            f'<text x="{LEFT - 8}" y="{TOP - 14}" text-anchor="end" fill="#333">{texts["loss"]}</text>'
+            f'<text x="{LEFT - 8}" y="{TOP - 14}" text-anchor="end" fill="#333">{upwards}</text>'
         ]
         for fifth in range(6):
             value = top * fifth / 5
-            _, y = place(0, value)
+            y = place(0, value)[1]
             parts.append(
                 f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>'
                 f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end" fill="#333">'
@@ -112,7 +82,7 @@ class LossCurves:
             )
         base = TOP + HEIGHT
         parts.append(
-            f'<text x="{LEFT}" y="{base + 20}" fill="#333">{texts["step"]} 0</text>'
+            f'<text x="{LEFT}" y="{base + 20}" fill="#333">{right} 0</text>'
             f'<text x="{WIDTH - RIGHT}" y="{base + 20}" text-anchor="end" fill="#333">'
             f"{last:.0f}</text>"
         )
@@ -125,9 +95,8 @@ class LossCurves:
                 f'stroke-dasharray="{dash}"/><text x="{LEFT + 50}" y="{y}" fill="#222">'
                 f"{escape(name)}</text>"
             )
-        names = ("、" if i18n.language() == "zh" else ", ").join(self.curves)
-        height = base + 44 + 20 * len(self.curves)
-        return picture(height, texts["title"].format(names=names), parts)
+        title = _("Loss curves: {names}").format(names=listed(self.curves))
+        return picture(base + 44 + 20 * len(self.curves), title, parts)
 
 
 class ScoreTable:
@@ -149,7 +118,12 @@ class ScoreTable:
             self.head = list(next(iter(next(iter(scores.values())).values())))
         except (AttributeError, StopIteration, TypeError, ValueError):
             got = repr(scores)[:80]
-            raise ValueError(TEXTS[i18n.language()]["scores"].format(got=got)) from None
+            raise ValueError(
+                _(
+                    "ScoreTable(…) takes a dict from a name to scores, and those from a language to "
+                    "shares by name; this is not: {got}"
+                ).format(got=got)
+            ) from None
 
     def __repr__(self) -> str:
         return "\n".join(" | ".join(row) for row in [["", "", *self.head], *self.rows])
@@ -162,6 +136,4 @@ class ScoreTable:
 
 def cell(value: float, plain: bool) -> str:
     """Return a number as it stands in the table."""
-    if plain:
-        return decimal(value)
-    return f"{value:.0%}".replace("%", "\u00a0%" if i18n.language() == "fr" else "%")
+    return decimal(value) if plain else percent(value)

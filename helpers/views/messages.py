@@ -9,35 +9,9 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage, convert_to_openai_messages
 
-from helpers import i18n
 from helpers.builtin import template
+from helpers.i18n import _
 
-TEXTS = {
-    "en": {
-        "type": "type",
-        "object": "object",
-        "wire": "JSON on the wire",
-        "template": "after the chat template",
-        "choose": "Message",
-        "expected": "MessageView(…) takes a list of messages, with at least one, not {got}.",
-    },
-    "zh": {
-        "type": "类型",
-        "object": "对象",
-        "wire": "传输时的 JSON",
-        "template": "套上对话模板之后",
-        "choose": "消息",
-        "expected": "MessageView(…) 需要消息的列表，至少一条，而不是 {got}。",
-    },
-    "fr": {
-        "type": "type",
-        "object": "objet",
-        "wire": "JSON à l'envoi",
-        "template": "après le gabarit",
-        "choose": "Message",
-        "expected": "MessageView(…) attend une liste de messages, un au moins, et non {got}.",
-    },
-}
 # Of a side: lines break between words, and within one only where it is longer than a line.
 PRE = "margin: 4px 0 12px 2em; word-break: normal; overflow-wrap: anywhere"
 
@@ -54,7 +28,8 @@ class MessageView:
             and messages
             and all(isinstance(message, BaseMessage) for message in messages)
         ):
-            raise TypeError(TEXTS[i18n.language()]["expected"].format(got=f"{messages!r:.80}"))
+            expected = _("MessageView(…) takes a list of messages, with at least one, not {got}.")
+            raise TypeError(expected.format(got=f"{messages!r:.80}"))
         self.messages = messages
 
     def __repr__(self) -> str:
@@ -69,7 +44,6 @@ class MessageView:
         return [type(message).__name__, wire, turn(message)]
 
     def _markdown(self) -> str:
-        texts = TEXTS[i18n.language()]
         rows = [
             [
                 "`" + cell.replace("\n", "↵").replace("|", "\\|").replace("`", "'") + "`"
@@ -77,24 +51,24 @@ class MessageView:
             ]
             for message in self.messages
         ]
-        head = [texts[key] for key in ("type", "wire", "template")]
+        head = [_("type"), _("JSON on the wire"), _("after the chat template")]
         return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * 3, *rows])
 
     def _html(self, number: int) -> str:
         """Return the three sides of the message `number`, counted from 1, below its name."""
-        message, texts = self.messages[number - 1], TEXTS[i18n.language()]
+        message = self.messages[number - 1]
         fields = ",\n".join(f"    {name}={value!r}" for name, value in message.__repr_args__())
         sides = {
-            "object": f"{type(message).__name__}(\n{fields},\n)",
-            "wire": json.dumps(on_the_wire(message), ensure_ascii=False, indent=2),
-            "template": turn(message),
+            _("object"): f"{type(message).__name__}(\n{fields},\n)",
+            _("JSON on the wire"): json.dumps(on_the_wire(message), ensure_ascii=False, indent=2),
+            _("after the chat template"): turn(message),
         }
         return (
             '<div role="status" class="jp-RenderedHTMLCommon">'
             f'<p style="margin: 8px 0"><b>{number} {type(message).__name__}</b></p>'
             + "".join(
-                f'<p style="margin: 0">{texts[key]}</p><pre style="{PRE}">{escape(side)}</pre>'
-                for key, side in sides.items()
+                f'<p style="margin: 0">{name}</p><pre style="{PRE}">{escape(side)}</pre>'
+                for name, side in sides.items()
             )
             + "</div>"
         )
@@ -108,7 +82,7 @@ class MessageView:
                 (f"{number} {type(message).__name__}", number)
                 for number, message in enumerate(self.messages, 1)
             ],
-            description=TEXTS[i18n.language()]["choose"],
+            description=_("Message"),
             style={"button_width": "max-content"},
         )
         shown = ipywidgets.HTML(self._html(1))

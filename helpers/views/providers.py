@@ -6,40 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from markdown_it import MarkdownIt
 
-from helpers import i18n
+from helpers.i18n import _
 
 FILE = Path(__file__).with_name("providers.yaml")
-
-TEXTS = {
-    "en": {
-        "head": "| provider | install | make a model | key | spelled differently | a cut answer |",
-        "install": "Install: {}",
-        "key": "Key: {}",
-        "own": "Spelled differently: {}",
-        "cut": "A cut answer: {}",
-        "spelling": "`{own}` for `{common}`",
-    },
-    "zh": {
-        "head": "| 服务商 | 安装 | 创建模型 | 密钥 | 写法不同的参数 | 被截断的回答 |",
-        "install": "安装：{}",
-        "key": "密钥：{}",
-        "own": "写法不同：{}",
-        "cut": "被截断的回答：{}",
-        "spelling": "`{common}` 写作 `{own}`",
-    },
-    "fr": {
-        "head": "| fournisseur | installer | créer un modèle | clé | nom différent | une réponse coupée |",
-        "install": "Installer\u00a0: {}",
-        "key": "Clé\u00a0: {}",
-        "own": "Nom différent\u00a0: {}",
-        "cut": "Une réponse coupée\u00a0: {}",
-        "spelling": "`{own}` au lieu de `{common}`",
-    },
-}
-
-
 # The titles of tabs that are not open are too pale to read for many people.
 STYLE = "<style>.course-providers .lm-TabBar-tabLabel { color: var(--jp-ui-font-color1) }</style>"
 
@@ -59,26 +29,32 @@ def code(provider: dict[str, str]) -> list[str]:
 class Providers:
     """What each provider's chat model needs, and what it spells in its own way."""
 
-    def facts(self, provider: dict[str, str]) -> dict[str, str]:
+    def facts(self, provider: dict[str, str]) -> list[str]:
         """Return what there is to know about one provider beside its code, as Markdown."""
-        return {
-            "install": f"`pip install {provider['package']}`",
-            "key": f"`{provider['key']}`",
-            "own": TEXTS[i18n.language()]["spelling"].format(**provider),
-            "cut": f'`response_metadata["{provider["reason"]}"] == "{provider["cut"]}"`',
-        }
+        return [
+            f"`pip install {provider['package']}`",
+            f"`{provider['key']}`",
+            _("`{own}` for `{common}`").format(**provider),
+            f'`response_metadata["{provider["reason"]}"] == "{provider["cut"]}"`',
+        ]
 
     def tab(self, provider: dict[str, str]) -> str:
         """Return one provider's tab, as Markdown."""
-        texts, facts = TEXTS[i18n.language()], self.facts(provider)
-        lines = [f"- {texts[key].format(fact)}" for key, fact in facts.items()]
+        said = [
+            _("Install: {}"),
+            _("Key: {}"),
+            _("Spelled differently: {}"),
+            _("A cut answer: {}"),
+        ]
+        facts = zip(said, self.facts(provider), strict=True)
+        lines = [f"- {text.format(fact)}" for text, fact in facts]
         return "\n".join(["```python", "\n\n".join(code(provider)), "```", *lines])
 
     def __repr__(self) -> str:
-        head = TEXTS[i18n.language()]["head"]
+        head = _("| provider | install | make a model | key | spelled differently | a cut answer |")
         rows = [head, "| --- " * (head.count("|") - 1) + "|"]
         for provider in load():
-            install, *others = self.facts(provider).values()
+            install, *others = self.facts(provider)
             made = "<br>".join(f"`{line}`" for line in code(provider))
             rows.append(f"| {' | '.join([provider['name'], install, made, *others])} |")
         return "\n".join(rows)
@@ -86,6 +62,7 @@ class Providers:
     def tabs(self) -> Any:
         """Return the tabs, a widget."""
         import ipywidgets
+        from markdown_it import MarkdownIt
 
         markdown, providers = MarkdownIt("commonmark", {"html": False}), load()
         tabs = ipywidgets.Tab(

@@ -14,109 +14,8 @@ import jsonpointer
 from langchain_core.messages import BaseMessage
 from langchain_core.tracers.log_stream import RunLog, RunLogPatch
 
-from helpers import i18n
-from helpers.views.drawing import counted
+from helpers.i18n import _, ngettext, pgettext
 
-TEXTS = {
-    "en": {
-        "patches": "{count} patch{es}",
-        "events": "{count} event{s}",
-        "left_out": "… {count} more steps …",
-        "patch_head": "step|op|path|value",
-        "event_head": "step|event|name|data",
-        "slider": "Step",
-        "previous": "← Previous",
-        "next": "Next →",
-        "operations": "What step {step} does",
-        "document": "The document after it (+ added, ~ replaced)",
-        "event": "Event {step}",
-        "runs": "The runs so far (▶ sent this event)",
-        "run": "{name} ({state})",
-        "running": "running",
-        "ended": "ended",
-        "failed": "failed",
-        "open": "no end recorded",
-        "more": "… {count} more",
-        "list": "Replay takes a list: all patches of one astream_log, or all events of one "
-        "astream_events. This is of type {type}.",
-        "generator": "This is an async generator, which has not run yet. Collect what it yields, then "
-        "hand over the list: Replay([step async for step in chain.astream_events(question)])",
-        "empty": "The list is empty: there is nothing to replay.",
-        "mixed": "All steps must be RunLogPatch, or all events of astream_events (v2, each with event, "
-        "name, run_id, parent_ids and data). Step {step} is of type {type} and does not fit.",
-        "v3": 'These are events of version "v3", which tell of one message and not of runs. Replay takes '
-        "those of astream_events without version.",
-        "log": "Step {step} is a RunLog, the sum of several patches. Hand over the patches themselves "
-        "(astream_log without diff=False).",
-        "gap": "Patch {step} does not fit the document. Hand over all patches of one run, in order.",
-    },
-    "zh": {
-        "patches": "{count} 个补丁",
-        "events": "{count} 个事件",
-        "left_out": "…… 中间 {count} 步 ……",
-        "patch_head": "步|op|path|value",
-        "event_head": "步|event|name|data",
-        "slider": "步",
-        "previous": "← 上一步",
-        "next": "下一步 →",
-        "operations": "第 {step} 步做了什么",
-        "document": "这一步之后的文档（+ 添加，~ 替换）",
-        "event": "第 {step} 个事件",
-        "runs": "到目前为止的运行（▶ 发出了这个事件）",
-        "run": "{name}（{state}）",
-        "running": "进行中",
-        "ended": "已结束",
-        "failed": "失败",
-        "open": "没有记录到结束",
-        "more": "…… 还有 {count} 项",
-        "list": "Replay 需要一个列表：一次 astream_log 的全部补丁，或一次 astream_events 的全部事件。"
-        "这里的类型是 {type}。",
-        "generator": "这是一个异步生成器，还没有运行。请先收集它给出的内容，再传入列表："
-        "Replay([step async for step in chain.astream_events(question)])",
-        "empty": "列表是空的，没有可以回放的内容。",
-        "mixed": "各步必须全是 RunLogPatch，或者全是 astream_events（v2）的事件，"
-        "每个都有 event、name、run_id、parent_ids 和 data。第 {step} 步的类型是 {type}，不符合要求。",
-        "v3": '这些是 "v3" 版的事件，讲的是一条消息，而不是运行。Replay 需要的是不写 version 的 '
-        "astream_events 给出的事件。",
-        "log": "第 {step} 步是 RunLog，也就是几个补丁的总和。请传入补丁本身（astream_log 不要写 diff=False）。",
-        "gap": "第 {step} 个补丁和文档对不上。请按顺序传入同一次运行的全部补丁。",
-    },
-    "fr": {
-        "patches": "{count} correctif{s}",
-        "events": "{count} événement{s}",
-        "left_out": "… {count} autres …",
-        "patch_head": "n°|op|path|value",
-        "event_head": "n°|event|name|data",
-        "slider": "Position",
-        "previous": "← Précédente",
-        "next": "Suivante →",
-        "operations": "Ce que fait le correctif {step}",
-        "document": "Le document après cela (+ ajouté, ~ remplacé)",
-        "event": "Événement {step}",
-        "runs": "Les exécutions jusqu'ici (▶ a émis cet événement)",
-        "run": "{name} ({state})",
-        "running": "en cours",
-        "ended": "terminée",
-        "failed": "en échec",
-        "open": "fin non enregistrée",
-        "more": "… encore {count}",
-        "list": "Replay attend une liste\u00a0: tous les correctifs d'un astream_log, ou tous les "
-        "événements d'un astream_events. Ceci est de type {type}.",
-        "generator": "Ceci est un générateur asynchrone, qui n'a pas encore tourné. Recueillez ce qu'il "
-        "produit, puis donnez la liste\u00a0: "
-        "Replay([step async for step in chain.astream_events(question)])",
-        "empty": "La liste est vide\u00a0: il n'y a rien à rejouer.",
-        "mixed": "Tous les éléments doivent être des RunLogPatch, ou tous des événements "
-        "d'astream_events (v2, chacun avec event, name, run_id, parent_ids et data). "
-        "L'élément {step} est de type {type} et ne convient pas.",
-        "v3": "Ce sont des événements de la version «\u00a0v3\u00a0», qui parlent d'un message et non "
-        "d'exécutions. Replay attend ceux d'astream_events sans version.",
-        "log": "L'élément {step} est un RunLog, la somme de plusieurs correctifs. Donnez les correctifs "
-        "eux-mêmes (astream_log sans diff=False).",
-        "gap": "Le correctif {step} ne s'applique pas au document. Donnez tous les correctifs d'une même "
-        "exécution, dans l'ordre.",
-    },
-}
 FIELDS = {"event", "name", "run_id", "parent_ids", "data"}  # of an event, as far as they are used
 SIGNS = {"add": "+", "replace": "~", "remove": "-"}
 FIRST, LAST = 12, 8  # steps at the beginning and the end that a table shows of a long run
@@ -135,25 +34,52 @@ class Replay:
 
     def __init__(self, recorded: Sequence[Any]) -> None:
         if inspect.isasyncgen(recorded):
-            raise TypeError(_say("generator"))
+            raise TypeError(
+                _(
+                    "This is an async generator, which has not run yet. Collect what it yields, "
+                    "then hand over the list: "
+                    "Replay([step async for step in chain.astream_events(question)])"
+                )
+            )
         if not isinstance(recorded, (list, tuple)):
-            raise TypeError(_say("list", type=type(recorded).__name__))
+            raise TypeError(
+                _(
+                    "Replay takes a list: all patches of one astream_log, or all events of one "
+                    "astream_events. This is of type {type}."
+                ).format(type=type(recorded).__name__)
+            )
         if not recorded:
-            raise ValueError(_say("empty"))
+            raise ValueError(_("The list is empty: there is nothing to replay."))
         fits = _is_patch if _is_patch(recorded[0]) else _is_event
         for number, step in enumerate(recorded, 1):
             if isinstance(step, RunLog):
-                raise TypeError(_say("log", step=number))
+                raise TypeError(
+                    _(
+                        "Step {step} is a RunLog, the sum of several patches. Hand over the patches "
+                        "themselves (astream_log without diff=False)."
+                    ).format(step=number)
+                )
             if _is_v3_event(step):
-                raise TypeError(_say("v3"))
+                raise TypeError(
+                    _(
+                        'These are events of version "v3", which tell of one message and not of '
+                        "runs. Replay takes those of astream_events without version."
+                    )
+                )
             if not fits(step):
-                raise TypeError(_say("mixed", step=number, type=type(step).__name__))
+                raise TypeError(
+                    _(
+                        "All steps must be RunLogPatch, or all events of astream_events (v2, each "
+                        "with event, name, run_id, parent_ids and data). Step {step} is of type "
+                        "{type} and does not fit."
+                    ).format(step=number, type=type(step).__name__)
+                )
         self._run: _Run = _Patches(recorded) if fits is _is_patch else _Events(recorded)
 
     def __repr__(self) -> str:
         return "\n".join([self._run.title(), *("  ".join(row) for row in self._rows())])
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         lines = [
             " | ".join(map(_cell, row)) for row in [self._run.head(), ["---"] * 4, *self._rows()]
         ]
@@ -172,7 +98,9 @@ class Replay:
             return [row for number in numbers for row in self._run.rows(number)]
         head = [row for number in numbers[:FIRST] for row in self._run.rows(number)]
         tail = [row for number in numbers[-LAST:] for row in self._run.rows(number)]
-        return [*head, ["", _say("left_out", count=count - FIRST - LAST), "", ""], *tail]
+        hidden = count - FIRST - LAST
+        left_out = ngettext("… {count} more step …", "… {count} more steps …", hidden)
+        return [*head, ["", left_out.format(count=hidden), "", ""], *tail]
 
     def _panel(self) -> Any:
         """Return the slider, its two buttons and what they show, as a widget."""
@@ -180,14 +108,14 @@ class Replay:
 
         count = self._run.count
         slider = ipywidgets.IntSlider(
-            1, min=1, max=count, description=_say("slider"), layout=ipywidgets.Layout(width="28em")
+            1, min=1, max=count, description=_("Step"), layout=ipywidgets.Layout(width="28em")
         )
-        previous = ipywidgets.Button(description=_say("previous"))
-        following = ipywidgets.Button(description=_say("next"))
+        previous = ipywidgets.Button(description=_("← Previous"))
+        following = ipywidgets.Button(description=_("Next →"))
         half = ipywidgets.Layout(flex="1 1 320px", min_width="0")
         panes = [ipywidgets.HTML(layout=half), ipywidgets.HTML(layout=half)]
 
-        def show(_: Any = None) -> None:
+        def show(change: Any = None) -> None:
             number = slider.value
             previous.disabled, following.disabled = number == 1, number == count
             for pane, (title, lines) in zip(panes, self._run.views(number), strict=True):
@@ -196,8 +124,8 @@ class Replay:
         def move(by: int) -> None:
             slider.value += by
 
-        previous.on_click(lambda _: move(-1))
-        following.on_click(lambda _: move(1))
+        previous.on_click(lambda button: move(-1))
+        following.on_click(lambda button: move(1))
         slider.observe(show, "value")
         show()
         return ipywidgets.VBox(
@@ -234,10 +162,10 @@ class _Patches:
         self.document(self.count)
 
     def title(self) -> str:
-        return _say("patches", **counted(self.count))
+        return ngettext("{count} patch", "{count} patches", self.count).format(count=self.count)
 
     def head(self) -> list[str]:
-        return _say("patch_head").split("|")
+        return _("step|op|path|value").split("|")
 
     def rows(self, number: int) -> list[list[str]]:
         return [
@@ -258,7 +186,12 @@ class _Patches:
                 try:
                     document = jsonpatch.apply_patch(document, [op], in_place=True)
                 except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException):
-                    raise ValueError(_say("gap", step=place)) from None
+                    raise ValueError(
+                        _(
+                            "Patch {step} does not fit the document. Hand over all patches of one "
+                            "run, in order."
+                        ).format(step=place)
+                    ) from None
                 path = op["path"]
                 if path.endswith("/-"):  # the end of a list, where the new entry stands now
                     entries = jsonpointer.resolve_pointer(document, path[:-2])
@@ -275,20 +208,33 @@ class _Patches:
             (next((sign for at, sign in changed.items() if _within(path, at)), ""), text)
             for path, text in _outline(document, list(changed))
         ]
-        return [(_say("operations", step=number), ops), (_say("document"), lines)]
+        return [
+            (_("What step {step} does").format(step=number), ops),
+            (_("The document after it (+ added, ~ replaced)"), lines),
+        ]
 
 
 @dataclass
 class _Heard:
     """A run as far as events have told of it; `line` is its ancestors and itself.
 
-    `state` is the key of a text: running, ended or failed.
+    `state` is how its last event ends: "end", "error", or anything else while it runs.
     """
 
     name: str
     line: tuple[str, ...]
     said: str = ""
-    state: str = "running"
+    state: str = ""
+
+    def title(self, over: bool) -> str:
+        """Return its name and how it stands; where all is over, nothing ended one that still runs."""
+        if self.state == "end":
+            state = _("ended")
+        elif self.state == "error":
+            state = pgettext("several calls", "failed")
+        else:
+            state = _("no end recorded") if over else _("running")
+        return _("{name} ({state})").format(name=self.name, state=state)
 
 
 class _Events:
@@ -299,10 +245,10 @@ class _Events:
         self.count = len(events)
 
     def title(self) -> str:
-        return _say("events", **counted(self.count))
+        return ngettext("{count} event", "{count} events", self.count).format(count=self.count)
 
     def head(self) -> list[str]:
-        return _say("event_head").split("|")
+        return _("step|event|name|data").split("|")
 
     def rows(self, number: int) -> list[list[str]]:
         event = self.events[number - 1]
@@ -324,8 +270,7 @@ class _Events:
                 runs[key] = _Heard(event["name"], (*parents, key))
             if event["event"] == "on_chat_model_stream":
                 runs[key].said += event["data"]["chunk"].text
-            kind = event["event"].rpartition("_")[2]
-            runs[key].state = {"end": "ended", "error": "failed"}.get(kind, "running")
+            runs[key].state = event["event"].rpartition("_")[2]
         order = {key: place for place, key in enumerate(runs)}
         return sorted(runs.values(), key=lambda run: [order[key] for key in run.line])
 
@@ -335,18 +280,14 @@ class _Events:
         lines = []
         for run in self.runs(number):
             sign = "▶" if run.line[-1] == event["run_id"] else ""
-            still = run.state == "running" and number == self.count  # then nothing ended it
-            state = _say("open" if still else run.state)
-            lines.append(
-                (sign, "    " * (len(run.line) - 1) + _say("run", name=run.name, state=state))
-            )
+            title = run.title(over=number == self.count)
+            lines.append((sign, "    " * (len(run.line) - 1) + title))
             if run.said:
                 lines.append((sign, "    " * len(run.line) + repr(run.said)))
-        return [(_say("event", step=number), fields), (_say("runs"), lines)]
-
-
-def _say(key: str, **fields: object) -> str:
-    return TEXTS[i18n.language()][key].format(**fields)
+        return [
+            (_("Event {step}").format(step=number), fields),
+            (_("The runs so far (▶ sent this event)"), lines),
+        ]
 
 
 def _is_patch(step: Any) -> bool:
@@ -418,7 +359,8 @@ def _outline(
             below = f"{path}/{jsonpointer.escape(key)}"
             yield from _outline(part, changed, below, name, f"{indent}  ")
         elif place == LIST_HEAD:
-            yield f"{path}/…", f"{indent}  {_say('more', count=len(hidden))}"
+            more = _("… {count} more").format(count=len(hidden))
+            yield f"{path}/…", f"{indent}  {more}"
     yield path, f"{indent}{closing}"
 
 

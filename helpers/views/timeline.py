@@ -12,14 +12,8 @@ from uuid import UUID
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage
 
-from helpers import i18n
-from helpers.views.drawing import WIDTH, bundle, counted, decimal, picture
-
-LANE = {
-    "en": "{title}: {count} call{s} in {seconds} s",
-    "zh": "{title}：{count} 次调用，共 {seconds} 秒",
-    "fr": "{title}\u00a0: {count} appel{s} en {seconds} s",
-}
+from helpers.i18n import decimal, ngettext
+from helpers.views.drawing import WIDTH, bundle, picture
 
 
 @dataclass
@@ -32,12 +26,14 @@ class _Lane:
 
     @property
     def seconds(self) -> float:
-        return max((end for _, end, _ in self.spans.values()), default=0.0)
+        return max((end for begun, end, text in self.spans.values()), default=0.0)
 
     def __str__(self) -> str:
-        return LANE[i18n.language()].format(
-            title=self.title, seconds=decimal(self.seconds), **counted(len(self.spans))
-        )
+        return ngettext(
+            "{title}: {count} call in {seconds} s",
+            "{title}: {count} calls in {seconds} s",
+            len(self.spans),
+        ).format(title=self.title, count=len(self.spans), seconds=decimal(self.seconds))
 
 
 class Timeline(BaseCallbackHandler):

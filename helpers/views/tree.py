@@ -10,63 +10,10 @@ from langchain_core.messages import AIMessage, BaseMessage, messages_from_dict
 from langchain_core.prompt_values import PromptValue
 from langchain_core.tracers.schemas import Run
 
-from helpers import i18n
-from helpers.views.drawing import decimal
+from helpers.i18n import _, decimal, pgettext
 
 MODELS = ("llm", "chat_model")  # the types of a model's run; the second where messages are kept
 LONGEST = 400  # characters of an input, an output or a parameter that are shown
-
-TEXTS = {
-    "en": {
-        "title": "Run tree",
-        "input": "Input",
-        "output": "Output",
-        "parameters": "Parameters",
-        "error": "Error",
-        "failed": "failed",
-        "unfinished": "not finished",
-        "tokens": "{input_tokens} + {output_tokens} tokens",
-        "unknown": "tokens unknown",
-        "colon": ": ",
-        "none": "No runs: nothing was called while they were collected.",
-        "type": "RunTree(…) takes a list of runs, such as collected.traced_runs, not {got}.",
-        "single": "RunTree(…) takes a list of runs, such as collected.traced_runs. This is a single "
-        "run: write RunTree([run]).",
-    },
-    "zh": {
-        "title": "运行树",
-        "input": "输入",
-        "output": "输出",
-        "parameters": "参数",
-        "error": "错误",
-        "failed": "失败",
-        "unfinished": "未结束",
-        "tokens": "{input_tokens} + {output_tokens} 个 token",
-        "unknown": "token 数未知",
-        "colon": "：",
-        "none": "没有运行记录：收集期间什么也没有调用。",
-        "type": "RunTree(…) 的参数应是一个列表，里面是各次运行，例如 collected.traced_runs，而不是 {got}。",
-        "single": "RunTree(…) 的参数应是一个列表，里面是各次运行，例如 collected.traced_runs。"
-        "这里只是一次运行：请写成 RunTree([run])。",
-    },
-    "fr": {
-        "title": "Arbre d'exécution",
-        "input": "Entrée",
-        "output": "Sortie",
-        "parameters": "Paramètres",
-        "error": "Erreur",
-        "failed": "échec",
-        "unfinished": "non terminée",
-        "tokens": "{input_tokens} + {output_tokens} tokens",
-        "unknown": "tokens inconnus",
-        "colon": "\u00a0: ",
-        "none": "Aucune exécution\u00a0: rien n'a été appelé pendant la collecte.",
-        "type": "RunTree(…) attend une liste d'exécutions, par exemple collected.traced_runs, "
-        "et non {got}.",
-        "single": "RunTree(…) attend une liste d'exécutions, par exemple collected.traced_runs. "
-        "Ceci est une seule exécution\u00a0: écrivez RunTree([run]).",
-    },
-}
 
 
 class RunTree:
@@ -82,14 +29,23 @@ class RunTree:
 
     def __init__(self, runs: list[Run]) -> None:
         if isinstance(runs, Run):
-            raise TypeError(TEXTS[i18n.language()]["single"])
+            raise TypeError(
+                _(
+                    "RunTree(…) takes a list of runs, such as collected.traced_runs. This is a "
+                    "single run: write RunTree([run])."
+                )
+            )
         if not (isinstance(runs, (list, tuple)) and all(isinstance(run, Run) for run in runs)):
-            raise TypeError(TEXTS[i18n.language()]["type"].format(got=f"{runs!r:.80}"))
+            raise TypeError(
+                _(
+                    "RunTree(…) takes a list of runs, such as collected.traced_runs, not {got}."
+                ).format(got=f"{runs!r:.80}")
+            )
         self.runs = runs
 
     def __repr__(self) -> str:
         if not self.runs:
-            return TEXTS[i18n.language()]["none"]
+            return _("No runs: nothing was called while they were collected.")
         return "\n".join(
             "  " * depth + " · ".join([_title(run), *filter(None, [_shortened(_error(run))])])
             for top in self.runs
@@ -97,10 +53,10 @@ class RunTree:
         )
 
     def _repr_html_(self) -> str:
-        texts = TEXTS[i18n.language()]
         if not self.runs:
-            return f"<p>{texts['none']}</p>"
-        return f'<div role="group" aria-label="{texts["title"]}">\n{_list(self.runs)}\n</div>'
+            return f"<p>{self!r}</p>"
+        title = _("Run tree")
+        return f'<div role="group" aria-label="{title}">\n{_list(self.runs)}\n</div>'
 
 
 def _walk(run: Run, depth: int = 0) -> Iterator[tuple[int, Run]]:
@@ -118,12 +74,12 @@ def _list(runs: list[Run]) -> str:
 def _item(run: Run) -> str:
     """Return a run as an item of a list; open is what has parts, or failed."""
     fields = {
-        "input": _text(run.inputs),
-        "output": _text(run.outputs),
-        "parameters": _parameters(run),
-        "error": _error(run),
+        _("Input"): _text(run.inputs),
+        _("Output"): _text(run.outputs),
+        _("Parameters"): _parameters(run),
+        _("Error"): _error(run),
     }
-    parts = [_part(TEXTS[i18n.language()][name], text) for name, text in fields.items() if text]
+    parts = [_part(name, text) for name, text in fields.items() if text]
     if run.child_runs:
         parts.append(_list(run.child_runs))
     state = " open" if run.child_runs or run.error else ""
@@ -138,29 +94,29 @@ def _part(name: str, text: str) -> str:
     """Return what went into a run or came out of it, of several lines each on its own."""
     lines = escape(_shortened(text)).split("\n")
     begin = "<br>" if len(lines) > 1 else ""
-    return f"<p><b>{name}</b>{TEXTS[i18n.language()]['colon']}{begin}{'<br>'.join(lines)}</p>"
+    colon = _(": ")
+    return f"<p><b>{name}</b>{colon}{begin}{'<br>'.join(lines)}</p>"
 
 
 def _title(run: Run) -> str:
     """Return a run's name, kind, time, tokens and, where it failed, a word that says so."""
-    texts = TEXTS[i18n.language()]
-    parts = [run.name, run.run_type, texts["unfinished"], *_tokens(run)]
+    parts = [run.name, run.run_type, _("not finished"), *_tokens(run)]
     if run.end_time is not None:
         parts[2] = f"{decimal((run.end_time - run.start_time).total_seconds())} s"
-    return " · ".join([*parts, *([texts["failed"]] if run.error else [])])
+    return " · ".join([*parts, *([pgettext("a run", "failed")] if run.error else [])])
 
 
 def _tokens(run: Run) -> list[str]:
     """Return one text, the tokens of the chat models in a run, or none where there are no models."""
-    models = [below for _, below in _walk(run) if below.run_type in MODELS and not below.error]
+    models = [below for depth, below in _walk(run) if below.run_type in MODELS and not below.error]
     if not models:
         return []
     usages = [_usage(model) for model in models]
     known = [usage for usage in usages if usage is not None]
     if len(known) < len(usages):
-        return [TEXTS[i18n.language()]["unknown"]]
+        return [_("tokens unknown")]
     sums = {kind: sum(u[kind] for u in known) for kind in ("input_tokens", "output_tokens")}
-    return [TEXTS[i18n.language()]["tokens"].format(**sums)]
+    return [_("{input_tokens} + {output_tokens} tokens").format(**sums)]
 
 
 def _usage(model: Run) -> Mapping[str, int] | None:

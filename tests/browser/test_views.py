@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from helpers import i18n
 from helpers.authoring import browser
 from helpers.authoring.browser import Course
-from helpers.views import bill, desk, providers, replay
+from helpers.views import providers
 from tests.browser.using import (
     cell,
     kernel_says,
@@ -163,38 +164,43 @@ def drawn_tokens(page: Page, view: Locator, condition: str) -> int:
     return int(found.json_value())
 
 
+def zh(english: str) -> str:
+    """Return a text as the views of this Chinese notebook show it."""
+    return i18n._(english, "zh")
+
+
 def test_replay_by_mouse(page: Page) -> None:
-    texts, view = replay.TEXTS["zh"], output(page, REPLAY)
+    view = output(page, REPLAY)
     slider, track = view.get_by_role("slider"), view.locator(".noUi-target")
     track.click(position={"x": 1, "y": 2})
-    shows(view, texts["event"].format(step=1))
-    view.get_by_role("button", name=texts["next"]).click()
-    shows(view, texts["event"].format(step=2))
-    view.get_by_role("button", name=texts["previous"]).click()
-    shows(view, texts["event"].format(step=1))
+    shows(view, zh("Event {step}").format(step=1))
+    view.get_by_role("button", name=zh("Next →")).click()
+    shows(view, zh("Event {step}").format(step=2))
+    view.get_by_role("button", name=zh("← Previous")).click()
+    shows(view, zh("Event {step}").format(step=1))
     slider.hover()
     page.mouse.down()
     box = track.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] + 9, box["y"] + 2)
     page.mouse.up()
-    shows(view, texts["event"].format(step=kernel_says(page, "len(events)")))
+    shows(view, zh("Event {step}").format(step=kernel_says(page, "len(events)")))
     shows(view, "法国的首都是巴黎。")
 
 
 def test_replay_by_keyboard(page: Page) -> None:
-    texts, view = replay.TEXTS["zh"], begin(page, REPLAY)
+    view = begin(page, REPLAY)
     tab_to(page, view.get_by_role("slider"))
     for key, step in [("Home", 1), ("ArrowRight", 2), ("ArrowRight", 3), ("ArrowLeft", 2)]:
         page.keyboard.press(key)
-        shows(view, texts["event"].format(step=step))
-    tab_to(page, view.get_by_role("button", name=texts["previous"]))
+        shows(view, zh("Event {step}").format(step=step))
+    tab_to(page, view.get_by_role("button", name=zh("← Previous")))
     page.keyboard.press("Space")
-    shows(view, texts["event"].format(step=1))
+    shows(view, zh("Event {step}").format(step=1))
     begin(page, REPLAY)
-    tab_to(page, view.get_by_role("button", name=texts["next"]))
+    tab_to(page, view.get_by_role("button", name=zh("Next →")))
     page.keyboard.press("Enter")
-    shows(view, texts["event"].format(step=2))
+    shows(view, zh("Event {step}").format(step=2))
 
 
 def test_run_tree_by_mouse(page: Page) -> None:
@@ -229,8 +235,8 @@ def test_pictures_say_what_they_show(page: Page) -> None:
 
 def test_bill_by_mouse(page: Page) -> None:
     view = output(page, BILL)
-    for key, price in [("price_input", "3"), ("price_output", "4")]:
-        view.get_by_label(price_label(key)).click(click_count=3)
+    for kind, price in [("input", "3"), ("output", "4")]:
+        view.get_by_label(price_label(kind)).click(click_count=3)
         page.keyboard.type(price)
     shows(view.get_by_role("status"), "5.000000")
     assert kernel_says(page, "bill.prices") == "{'built-in': (3.0, 4.0)}"
@@ -238,11 +244,11 @@ def test_bill_by_mouse(page: Page) -> None:
 
 def test_bill_by_keyboard(page: Page) -> None:
     view = begin(page, BILL)
-    for key, price in [("price_input", "2,5"), ("price_output", "x")]:
-        tab_to(page, view.get_by_label(price_label(key)))
+    for kind, price in [("input", "2,5"), ("output", "x")]:
+        tab_to(page, view.get_by_label(price_label(kind)))
         page.keyboard.press("ControlOrMeta+a")
         page.keyboard.type(price)
-    shows(view.get_by_role("status"), bill.TEXTS["zh"]["unknown"])
+    shows(view.get_by_role("status"), zh("unknown"))
     assert kernel_says(page, "bill.prices") == "{}"
     page.keyboard.press("Backspace")
     page.keyboard.type("4")
@@ -250,8 +256,8 @@ def test_bill_by_keyboard(page: Page) -> None:
     assert kernel_says(page, "bill.prices") == "{'built-in': (2.5, 4.0)}"
 
 
-def price_label(key: str) -> str:
-    return bill.TEXTS["zh"][key].format(model="built-in")
+def price_label(kind: str) -> str:
+    return zh(f"{{model}}: price of a million {kind} tokens").format(model="built-in")
 
 
 def test_providers_by_mouse(page: Page) -> None:
@@ -278,14 +284,13 @@ class Desk:
     """The chat window, as its user sees it."""
 
     def __init__(self, page: Page) -> None:
-        self.texts = desk.TEXTS["zh"]
         self.page = page
         self.view = output(page, CHAT)
         self.last = self.view.locator(".widget-box > .widget-vbox > .widget-html").last
-        self.model = self.view.get_by_label(self.texts["model"])
-        self.field = self.view.get_by_label(self.texts["message"])
-        self.send = self.view.get_by_role("button", name=self.texts["send"])
-        self.stop = self.view.get_by_role("button", name=self.texts["stop"])
+        self.model = self.view.get_by_label(zh("Model"))
+        self.field = self.view.get_by_label(zh("Message"))
+        self.send = self.view.get_by_role("button", name=zh("Send"))
+        self.stop = self.view.get_by_role("button", name=zh("Stop"))
 
     def turn(self) -> dict[str, str]:
         """Return the kernel's word on the last turn."""
@@ -299,9 +304,9 @@ class Desk:
 
         expect(self.field).to_be_focused(timeout=1000 * browser.PATIENCE)
 
-    def remark(self, key: str) -> None:
+    def remark(self, english: str) -> None:
         """Wait for the remark below the window."""
-        shows(self.view.get_by_role("status").last, self.texts[key])
+        shows(self.view.get_by_role("status").last, zh(english))
 
 
 def test_chat_by_mouse(page: Page) -> None:
@@ -311,7 +316,7 @@ def test_chat_by_mouse(page: Page) -> None:
     page.keyboard.insert_text("法国的首都是哪里？")
     window.send.click()
     shows(window.last, "法国的首都是巴黎。")
-    window.remark("ready")
+    window.remark("Ready.")
     assert window.turn() == {
         "text": "法国的首都是哪里？",
         "model": "big",
@@ -319,19 +324,19 @@ def test_chat_by_mouse(page: Page) -> None:
         "state": "done",
     }
     window.send.click()
-    window.remark("nothing")
+    window.remark("There is nothing to send: the field is empty.")
     window.stop.click()
-    window.remark("idle")
+    window.remark("There is nothing to stop.")
     window.has_focus_again()
     window.model.select_option("slow")
     window.field.click()
     page.keyboard.insert_text("用五句话给我讲讲那只鹦鹉的故事。")
     window.send.click()
-    window.remark("running")
+    window.remark("Being written …")
     shows(window.last, "灰鹦鹉")
     window.stop.click()
-    window.remark("ready")
-    shows(window.last, window.texts["stopped"])
+    window.remark("Ready.")
+    shows(window.last, zh("Stopped."))
     assert (window.turn()["model"], window.turn()["state"]) == ("slow", "stopped")
     assert "灰鹦鹉" in window.turn()["reply"]
 
@@ -346,7 +351,7 @@ def test_chat_by_keyboard(page: Page) -> None:
     tab_to(page, window.field)
     page.keyboard.insert_text("什么是过拟合？")
     page.keyboard.press("Enter")
-    window.remark("back")
+    window.remark("Your text is in the field again.")
     window.has_focus_again()
     shows(window.last, "OpenAIConnectionError")
     assert window.field.input_value() == "什么是过拟合？"
@@ -358,7 +363,7 @@ def test_chat_by_keyboard(page: Page) -> None:
     tab_to(page, window.field)
     page.keyboard.press("Enter")
     shows(window.last, "验证损失却开始上升。")
-    window.remark("ready")
+    window.remark("Ready.")
     assert (window.turn()["model"], window.turn()["state"]) == ("big", "done")
 
     page.keyboard.press("Shift+Tab")
@@ -368,11 +373,11 @@ def test_chat_by_keyboard(page: Page) -> None:
     page.keyboard.insert_text("用五句话给我讲讲那只鹦鹉的故事。")
     tab_to(page, window.send)
     page.keyboard.press("Space")
-    window.remark("running")
+    window.remark("Being written …")
     shows(window.last, "灰鹦鹉")
     window.has_focus_again()
     tab_to(page, window.stop)
     page.keyboard.press("Enter")
-    window.remark("ready")
-    shows(window.last, window.texts["stopped"])
+    window.remark("Ready.")
+    shows(window.last, zh("Stopped."))
     assert window.turn()["state"] == "stopped"

@@ -1,4 +1,4 @@
-"""How fast ChatParrotLink is beside other chat models without a network; python -m tests.bench_parrot.
+"""How fast ChatParrotLink is beside other chat models without a network; python -m tests.models.bench_parrot.
 
 The models take turns in every round, each of them the first one as often as the others, and the
 figures are medians: what else the machine does meanwhile slows all of them down. On a busy machine

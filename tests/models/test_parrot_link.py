@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler, UsageMetadataCallbackHandler
 from langchain_core.exceptions import ModelTimeoutError
-from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models import BaseChatModel, ModelProfile
 from langchain_core.load import dumps, loads
 from langchain_core.messages import (
     AIMessage,
@@ -43,10 +43,11 @@ from langchain_tests.integration_tests import ChatModelIntegrationTests
 from langchain_tests.unit_tests import ChatModelUnitTests
 from pydantic import ValidationError
 
-from helpers.models.parrot_link import SETTINGS, ChatParrotLink, characters, cut_at_stop
+from helpers.models.parrot_link import ChatParrotLink, characters, cut_at_stop
 from tests.builtin.test_langchain_suite import local_file
 from tests.models import bench_parrot
 
+SETTINGS = ChatParrotLink._settings()
 FAMILY = "👨‍👩‍👧"
 ASYNC_WAYS = ("ainvoke", "abatch", "astream", "astream_log", "astream_events")
 
@@ -455,6 +456,21 @@ def test_a_bad_value_is_refused_later_too(name: str, value: Any) -> None:
     with pytest.raises(ValidationError, match=f"ChatParrotLink\n{SETTINGS.get(name, name)}"):
         setattr(model, SETTINGS.get(name, name), value)
     assert model == parrot()
+
+
+def test_langchain_asks_for_a_profile_once() -> None:
+    """And not at each assignment: noting the answer is one, and one led to the next some 250 times."""
+    asked = []
+
+    class Watched(ChatParrotLink):
+        def _resolve_model_profile(self) -> ModelProfile:
+            asked.append(self)
+            return super()._resolve_model_profile()
+
+    model = Watched(parrot_buffer_length=2)
+    model.max_tokens = 3
+    assert model.invoke("hello", max_tokens=1).content == "h"
+    assert len(asked) == 1
 
 
 def test_an_unknown_setting() -> None:

@@ -1,4 +1,4 @@
-"""Tests of helpers.shop_data: what lesson 15 trains on is the same each time, and nothing leaks."""
+"""Tests of helpers.training.shop_data: what lesson 15 trains on is the same each time, and nothing leaks."""
 
 from __future__ import annotations
 

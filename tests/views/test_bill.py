@@ -10,14 +10,9 @@ from langchain_core.messages import AIMessage
 
 from helpers import i18n
 from helpers.i18n import LANGUAGES
-from helpers.views import TokenBill, bill
+from helpers.views import TokenBill
 
 PRICES = {"big": (1.0, 4.0), "small": (0.5, 2.0)}
-
-
-@pytest.fixture(autouse=True)
-def english(monkeypatch: pytest.MonkeyPatch) -> None:
-    i18n.use("en")
 
 
 def message(model: str, tokens: tuple[int, int] | None, **details: Any) -> AIMessage:
@@ -143,8 +138,6 @@ def test_a_model_without_a_price_has_a_cost_as_soon_as_both_prices_are_typed_in(
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_bad_data_is_said_in_the_readers_language(lang: str) -> None:
     i18n.use(lang)
-    texts = bill.TEXTS[lang]
-    assert set(texts) == set(bill.TEXTS["en"])
     good = message("big", (1, 1))
     wrong: list[Any] = [None, "x", good, ["x"], [good, None], good.usage_metadata, {"big": {}}]
     for calls in wrong:
@@ -155,12 +148,16 @@ def test_bad_data_is_said_in_the_readers_language(lang: str) -> None:
             TokenBill([good], prices)  # type: ignore[arg-type]
     with get_usage_metadata_callback() as counted, pytest.raises(TypeError) as caught:
         TokenBill(counted, PRICES)  # type: ignore[arg-type]
-    assert str(caught.value) == texts["callback"]
-    assert repr(TokenBill([], {})) == texts["empty"]
-    assert TokenBill({}, {})._repr_mimebundle_() == {"text/plain": texts["empty"]}
+    assert str(caught.value) == i18n._(
+        "TokenBill(…) takes the usage_metadata of get_usage_metadata_callback(), not the callback "
+        "itself. If you named it counted, write TokenBill(counted.usage_metadata, prices)."
+    )
+    empty = i18n._("There is nothing on this bill: no call was counted.")
+    assert repr(TokenBill([], {})) == empty
+    assert TokenBill({}, {})._repr_mimebundle_() == {"text/plain": empty}
 
 
-def test_a_french_bill_has_decimal_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_french_bill_has_decimal_commas() -> None:
     i18n.use("fr")
     made = TokenBill([message("small", (1000, 200))], PRICES)
     assert made.table()[-1][-1] == "0,000900"

@@ -13,7 +13,7 @@ from helpers import i18n
 from helpers.backend.saving import WIDGET_VIEW
 from helpers.i18n import LANGUAGES
 from helpers.views import ChatWindow
-from helpers.views.desk import LATE, REDRAW, TEXTS, Turn
+from helpers.views.desk import BUSY, LATE, REDRAW, Turn
 
 KEY = "sk-not-to-be-shown"
 MODELS = {"big": 1, "small": 2}
@@ -21,8 +21,7 @@ closed: list[str] = []  # the texts whose answers were stopped in the middle
 
 
 @pytest.fixture(autouse=True)
-def english(monkeypatch: pytest.MonkeyPatch) -> None:
-    i18n.use("en")
+def nothing_closed() -> None:
     closed.clear()
 
 
@@ -137,16 +136,16 @@ async def test_a_reply_is_drawn_while_it_is_written_and_stop_closes_its_source()
     await drawn()
     assert shown.busy and field.value == ""
     assert "big: " in log.children[0].value and 'role="status"' not in log.children[0].value
-    assert TEXTS["en"]["running"] in remark.value
+    assert "Being written …" in remark.value
     stop.click()
     await over(shown)
     assert closed == ["wait"]
     assert shown.turns[0].state == "stopped" and "Stopped." in log.children[0].value
     assert 'role="status"' in log.children[0].value  # read aloud now that it is over
-    assert TEXTS["en"]["ready"] in remark.value
+    assert "Ready." in remark.value
     stop.click()
     await drawn()
-    assert TEXTS["en"]["idle"] in remark.value
+    assert "There is nothing to stop." in remark.value
 
 
 async def test_stop_by_code_ends_what_say_waits_for() -> None:
@@ -176,7 +175,7 @@ async def test_an_error_is_one_sentence_and_gives_the_text_back() -> None:
     turn = shown.turns[0]
     assert (turn.state, turn.reply) == ("failed", "big: ") and isinstance(turn.error, KeyError)
     assert "The reply failed: KeyError." in log.children[0].value
-    assert field.value == "boom" and TEXTS["en"]["back"] in remark.value
+    assert field.value == "boom" and "Your text is in the field again." in remark.value
     bundle = shown._repr_mimebundle_()
     for page in (log.children[0].value, bundle["text/html"], bundle["text/plain"], remark.value):
         assert KEY not in page and "Traceback" not in page
@@ -206,7 +205,7 @@ async def test_of_two_quick_sends_the_second_waits_in_the_field() -> None:
     enter(shown, "hi")
     await drawn()
     assert [turn.text for turn in shown.turns] == ["wait"] and field.value == "hi"
-    assert TEXTS["en"]["busy"] in remark.value
+    assert BUSY in remark.value
     with pytest.raises(RuntimeError, match="Not sent"):
         await shown.say("hi")
     assert len(shown.turns) == 1
@@ -233,7 +232,7 @@ async def test_an_empty_field_is_not_sent(press: Any) -> None:
     field, remark = parts(shown)[2], parts(shown)[-1]
     press(shown)
     await asyncio.sleep(LATE + 0.1)
-    assert TEXTS["en"]["nothing"] in remark.value
+    assert "There is nothing to send: the field is empty." in remark.value
     enter(shown, "  ")
     await drawn()
     field.value = "hi"  # typed, and the field left
@@ -266,7 +265,7 @@ async def test_a_text_that_arrives_late_is_sent(press: Any) -> None:
     parts(shown)[2].value = "hi"
     await asyncio.sleep(LATE)
     assert [turn.text for turn in shown.turns] == ["hi"]
-    assert TEXTS["en"]["ready"] in parts(shown)[-1].value  # and no word of an empty field
+    assert "Ready." in parts(shown)[-1].value  # and no word of an empty field
 
 
 async def test_a_click_sends_at_once_what_is_there() -> None:
@@ -330,18 +329,16 @@ def test_a_window_needs_no_event_loop_to_be_made_and_shown() -> None:
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-async def test_each_language_labels_everything(lang: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_each_language_labels_everything(lang: str) -> None:
     i18n.use(lang)
-    texts = TEXTS[lang]
     shown = window()
     choice, log, field, send, stop, remark = parts(shown)
     labels = [widget.description for widget in (choice, field, send, stop)]
-    assert labels == [texts[key] for key in ("model", "message", "send", "stop")]
+    assert labels == [i18n._("Model"), i18n._("Message"), i18n._("Send"), i18n._("Stop")]
     await shown.say("boom")
-    assert texts["you"] + texts["colon"] in log.children[0].value
-    assert texts["failed"].format(error="KeyError") in repr(shown)
-    assert texts["back"] in remark.value
-    assert set(texts) == set(TEXTS["en"])
+    assert i18n._("You") + i18n._(": ") in log.children[0].value
+    assert i18n._("The reply failed: {error}.").format(error="KeyError") in repr(shown)
+    assert i18n._("Your text is in the field again.") in remark.value
 
 
 async def plain(text: str, model: str) -> str:
@@ -366,9 +363,7 @@ def sync(text: str, model: str) -> Any:
         (answer, None),
     ],
 )
-def test_bad_data_is_named(
-    function: Any, models: Any, lang: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bad_data_is_named(function: Any, models: Any, lang: str) -> None:
     i18n.use(lang)
     with pytest.raises(TypeError, match=r"ChatWindow\(answer, models\)"):
         ChatWindow(function, models)

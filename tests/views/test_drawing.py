@@ -12,11 +12,6 @@ from helpers import i18n, views
 from helpers.views import drawing, timeline
 
 
-@pytest.fixture(autouse=True)
-def english(monkeypatch: pytest.MonkeyPatch) -> None:
-    i18n.use("en")
-
-
 def test_watch_passes_every_chunk_on_unchanged(capsys: pytest.CaptureFixture[str]) -> None:
     chunks = [AIMessageChunk(content=text) for text in ("", "A", " parrot", "")]
     assert list(views.watch(iter(chunks))) == chunks
@@ -58,10 +53,36 @@ def test_a_timeline_draws_each_call_to_scale(monkeypatch: pytest.MonkeyPatch) ->
     assert svg.count("<title>&lt;ask&gt;</title>") == 4
 
 
-def test_french_has_a_decimal_comma(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("lang", "said"),
+    [
+        ("en", ["loop: 0 calls in 0.00 s", "loop: 1 call in 0.00 s", "loop: 2 calls in 0.00 s"]),
+        ("zh", [f"loop：{count} 次调用，共 0.00 秒" for count in range(3)]),
+        (
+            "fr",  # where none is singular too, and a number has a decimal comma
+            [
+                "loop\u00a0: 0 appel en 0,00 s",
+                "loop\u00a0: 1 appel en 0,00 s",
+                "loop\u00a0: 2 appels en 0,00 s",
+            ],
+        ),
+    ],
+)
+def test_calls_are_counted_by_each_languages_rule(lang: str, said: list[str]) -> None:
+    i18n.use(lang)
+    clock = views.Timeline().lane("loop")
+    for line in said:
+        assert repr(clock) == line
+        clock.on_chat_model_start({}, [[HumanMessage("x")]], run_id=uuid4())
+
+
+def test_tokens_are_counted_by_each_languages_rule(capsys: pytest.CaptureFixture[str]) -> None:
     i18n.use("fr")
-    clock = views.Timeline().lane("une boucle")
-    assert repr(clock) == "une boucle\u00a0: 0 appels en 0,00 s"
+    for texts in ([], ["A"], ["A", "B"]):
+        list(views.watch(AIMessageChunk(content=text) for text in texts))
+    none, one, two = capsys.readouterr().out.splitlines()
+    assert none == "aucun token n'est arrivé"
+    assert one.startswith("1 token\u00a0; ") and two.startswith("2 tokens\u00a0; ")
 
 
 def test_an_empty_timeline_and_one_without_a_lane() -> None:

@@ -14,11 +14,6 @@ POINTS = [(0, 7.6), (10, 2.0), (20, 0.5)]
 SCORES = {"before": {"en": {"exact": 0.0, "perplexity": 61.25}}}
 
 
-@pytest.fixture(autouse=True)
-def in_english(monkeypatch: pytest.MonkeyPatch) -> None:
-    i18n.use("en")
-
-
 def test_curves_go_down_where_the_loss_goes_down_and_are_named() -> None:
     picture = LossCurves({"train": POINTS, "a < b": [(0, 7.0), (20, 1.0)]}).svg()
     root = ET.fromstring(picture)
@@ -30,9 +25,7 @@ def test_curves_go_down_where_the_loss_goes_down_and_are_named() -> None:
     assert "train" in words and "a < b" in words and "20" in words
 
 
-def test_a_reader_without_the_picture_gets_the_ends_of_each_curve(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_reader_without_the_picture_gets_the_ends_of_each_curve() -> None:
     assert repr(LossCurves({"train": POINTS})) == "train goes from 7.60 to 0.50"
     i18n.use("fr")
     assert repr(LossCurves({"train": POINTS})) == "train va de 7,60 à 0,50"
@@ -44,9 +37,7 @@ def test_what_is_no_curve_is_refused(bad: Any) -> None:
         LossCurves(bad)
 
 
-def test_the_table_has_a_row_for_each_network_and_language(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_table_has_a_row_for_each_network_and_language() -> None:
     table = ScoreTable(SCORES, plain=["perplexity"])._repr_markdown_()
     assert table.splitlines()[0] == "|  |  | exact | perplexity |"
     assert table.splitlines()[2] == "| before | en | 0% | 61.25 |"

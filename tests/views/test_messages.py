@@ -22,11 +22,6 @@ TALK = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def english(monkeypatch: pytest.MonkeyPatch) -> None:
-    i18n.use("en")
-
-
 def test_turns_are_what_the_template_makes_of_messages() -> None:
     assert [turn(message) for message in TALK] == [
         "<|im_start|>system\nBe `brief` | or not.<|im_end|>\n",
@@ -68,7 +63,7 @@ def test_two_messages_that_are_equal_are_told_apart() -> None:
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("bad", [[], "Hello!", None, [("human", "x")], HumanMessage("x")])
-def test_bad_data_is_named(bad: Any, lang: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bad_data_is_named(bad: Any, lang: str) -> None:
     i18n.use(lang)
     with pytest.raises(TypeError, match=r"MessageView\(…\)"):
         MessageView(bad)

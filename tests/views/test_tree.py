@@ -28,11 +28,6 @@ ANSWER = AIMessage("<b>Paris</b>", usage_metadata=USAGE)
 PROMPT = ChatPromptTemplate([("system", "Be brief."), ("human", "{question}")])
 
 
-@pytest.fixture(autouse=True)
-def english(monkeypatch: pytest.MonkeyPatch) -> None:
-    i18n.use("en")
-
-
 def model(*answers: AIMessage) -> GenericFakeChatModel:
     return GenericFakeChatModel(messages=iter(answers))
 
@@ -216,16 +211,18 @@ def test_what_has_several_lines_begins_on_a_new_one() -> None:
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_what_is_no_run_is_said_in_the_readers_language(lang: str) -> None:
     i18n.use(lang)
-    texts = tree.TEXTS[lang]
-    assert set(texts) == set(tree.TEXTS["en"])
+    none = i18n._("No runs: nothing was called while they were collected.")
     with collect_runs() as collected:
         pass
-    assert repr(RunTree(collected.traced_runs)) == texts["none"]
-    assert texts["none"] in RunTree([])._repr_html_()
+    assert repr(RunTree(collected.traced_runs)) == none
+    assert none in RunTree([])._repr_html_()
     for wrong in (collected, None, ["x"], AIMessageChunk(content="x")):
         with pytest.raises(TypeError, match="collected.traced_runs"):
             RunTree(wrong)  # type: ignore[arg-type]
     (run,) = runs_of(lambda: model(ANSWER).invoke("x"))
     with pytest.raises(TypeError) as caught:
         RunTree(run)  # type: ignore[arg-type]
-    assert str(caught.value) == texts["single"]
+    assert str(caught.value) == i18n._(
+        "RunTree(…) takes a list of runs, such as collected.traced_runs. This is a single run: write "
+        "RunTree([run])."
+    )

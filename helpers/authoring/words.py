@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import re
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ KEYWORDS: dict[str, Any] = {
     "ngettext": (1, 2),
     "pgettext": ((1, "c"), 2),
 }
-UNDATED = datetime(2000, 1, 1, tzinfo=timezone.utc)  # instead of the moment of reading
+UNDATED = datetime(2000, 1, 1, tzinfo=UTC)  # instead of the moment of reading
 FIELD = re.compile(r"{(\w*)[^{}]*}|%(?:\((\w+)\))?[sd]")  # of str.format, and of argparse
 
 

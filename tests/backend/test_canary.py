@@ -16,6 +16,7 @@ from helpers.backend import settings
 from helpers.builtin import server
 from helpers.builtin.faults import ERRORS, Call, Fault
 from helpers.exercises import progress
+from helpers.setup import ROOT
 from tests import needs
 from tests.pages import LESSONS, page
 
@@ -112,7 +113,7 @@ def test_the_key_is_nowhere(
         notebook,
         allow_errors=True,
         timeout=100,
-        resources={"metadata": {"path": builder.NOTEBOOKS / "en"}},
+        resources={"metadata": {"path": ROOT / "notebooks" / "en"}},
     ).execute(env=environment)
     outputs = nbformat.writes(notebook)
     built_in = "this lesson asks for it" in outputs  # then the failing service is not asked

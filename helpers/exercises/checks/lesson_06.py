@@ -131,7 +131,7 @@ def within(function: Any) -> None:
     left: list[int] = []
     try:
         got, free = run(function, desk.model, "slow", 0.2, after=lambda: left.append(desk.running))
-    except asyncio.TimeoutError as error:
+    except TimeoutError as error:
         raise WrongAnswer("escaped", error=type(error).__name__) from None
     wrong_unless(free, "blocked")
     wrong_unless(time.perf_counter() - begun < 0.8, "late")

@@ -84,7 +84,7 @@ class Cell:
 class Lesson:
     """One lesson as its source says it; `problems` lists what was wrong in reading it, see rules.check.
 
-    `training` says that it needs the packages of requirements-train.txt.
+    `training` says that it needs the packages of setup/requirements/training.txt.
     """
 
     name: str  # "04-stream"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import itertools
 import re
-import sys
+import tomllib
 
 import pytest
 from packaging.requirements import Requirement
@@ -17,11 +17,6 @@ from helpers.setup import ROOT, environment
 from helpers.training import trained
 from tests import needs
 from tests.browser import sharing
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 BASE, TRAIN, BROWSER = (

@@ -33,11 +33,11 @@ def doctor() -> bool:
         well = well and good
         print("ok" if good else "!!", line)
 
-    new_enough = sys.version_info >= (3, 10)
+    new_enough = sys.version_info >= (3, 11)
     line = _("Python {version}")
     if not new_enough:
         line = _(
-            "Python {version} is too old: install 3.10 or newer, then run python3 -m helpers lab"
+            "Python {version} is too old: install 3.11 or newer, then run python3 -m helpers lab"
         )
     say(new_enough, line.format(version=platform.python_version()))
     count, wrong = compare_packages(ROOT / "requirements.txt")

@@ -13,7 +13,7 @@ from helpers import i18n
 from helpers.i18n import LANGUAGES, N_, _
 from helpers.setup.processes import typed
 
-# What argparse says itself, in the words of Python 3.10 to 3.15; listed for the catalogues, where
+# What argparse says itself, in the words of Python 3.11 to 3.15; listed for the catalogues, where
 # argparse looks it up. A test finds what a newer Python says besides.
 ARGPARSE = (
     N_("usage: "),

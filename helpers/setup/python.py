@@ -16,7 +16,7 @@ from helpers.setup import CourseError
 from helpers.setup.pip import is_whole
 from helpers.setup.processes import as_typed, child_environment
 
-OLDEST_PYTHON = (3, 10)
+OLDEST_PYTHON = (3, 11)
 
 # Prints where packages go, if this Python is new enough to be of use.
 PROBE = (

@@ -17,7 +17,7 @@ from helpers.setup.python import check_python
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_old_python_is_told_what_to_install(lang: str, typed: str) -> None:
     i18n.use(lang)
-    check_python((3, 10, 0))
+    check_python((3, 11, 0))
     with pytest.raises(CourseError) as caught:
         check_python((3, 9, 18))
     said = str(caught.value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from helpers.exercises import Exercise
+    from helpers.exercises.session import Exercise
 
 
 def start(lang: str | None = None, env_file: str | None = None, builtin: bool = False) -> str:

@@ -9,7 +9,7 @@ from langchain_core.messages import AIMessageChunk
 from langchain_openai import ChatOpenAI
 
 from helpers import backend, i18n
-from helpers.exercises import CHECKS, Check, WrongAnswer
+from helpers.exercises.verdict import CHECKS, Check, WrongAnswer
 
 
 def check(name: str, *names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -35,9 +35,8 @@ def choice(name: str, right: str, wrong: str) -> None:
         if letter in list(wrong):
             raise WrongAnswer(letter)
         if letter != right:
-            comma = "、" if i18n.language() == "zh" else ", "
             letters = sorted(wrong + right)
-            raise WrongAnswer("choices", letters=comma.join(letters), example=letters[0])
+            raise WrongAnswer("choices", letters=i18n.listed(letters), example=letters[0])
 
 
 def wrong_unless(good: bool, key: str, **fields: object) -> None:

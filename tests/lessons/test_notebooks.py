@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import asyncio
-import inspect
 import re
 from typing import Any
 
@@ -18,6 +15,7 @@ from helpers.builtin import book
 from helpers.i18n import LANGUAGES
 from helpers.setup import ROOT
 from tests import needs
+from tests.cells import run
 
 LESSONS, _ = builder.read_course()
 EACH = [
@@ -31,14 +29,6 @@ README = {"en": "README.md", "zh": "README.zh.md", "fr": "README.fr.md"}
 
 def page(lesson: Lesson, lang: str) -> Any:
     return nbformat.read(builder.NOTEBOOKS / lang / f"{lesson.name}.ipynb", as_version=4)
-
-
-def run(code: str, names: dict[str, Any]) -> None:
-    """Run a cell's code in `names`, with `await` at the top as in a notebook."""
-    program = compile(code, "<cell>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
-    result = eval(program, names)
-    if inspect.iscoroutine(result):
-        asyncio.run(result)
 
 
 def test_sources_and_notebooks_agree() -> None:

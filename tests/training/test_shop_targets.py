@@ -13,7 +13,7 @@ from helpers.setup import ROOT
 from helpers.training import shop_data, trained
 from helpers.training.shop_data import LANGUAGES
 from tests import needs
-from tests.lessons.test_notebooks import run
+from tests.cells import run
 
 KNOWN, NEW, NUMBER = 95, 80, 90  # per cent of the replies, and of the numbers copied
 

@@ -11,8 +11,8 @@ from langchain_openai import ChatOpenAI
 
 from helpers import backend
 from helpers.builtin.server import MODEL as BUILT_IN
-from helpers.exercises import captured
 from helpers.exercises.judging import answer_of, check, choice, wrong_unless
+from helpers.exercises.running import captured
 
 
 @check("00-start/hello", "greeting")

@@ -8,8 +8,8 @@ from typing import Any
 
 from langchain_core.runnables import RunnableLambda
 
-from helpers.exercises import captured
 from helpers.exercises.judging import check, choice, wrong_unless
+from helpers.exercises.running import captured
 
 
 @check("01-what-is-a-chat-model/template", "zephyr")

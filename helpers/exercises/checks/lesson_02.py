@@ -17,8 +17,8 @@ from langchain_core.messages import (
 from langchain_core.prompt_values import PromptValue
 from langchain_core.prompts import ChatPromptTemplate
 
-from helpers.exercises import captured
 from helpers.exercises.judging import check, wrong_unless
+from helpers.exercises.running import captured
 
 
 @check("02-messages/pirate", "talk")

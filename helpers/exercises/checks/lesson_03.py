@@ -11,8 +11,8 @@ from langchain_core.messages import (
 )
 from langchain_core.runnables import RunnableLambda
 
-from helpers.exercises import WrongAnswer
 from helpers.exercises.judging import check, choice, wrong_unless
+from helpers.exercises.verdict import WrongAnswer
 
 
 @check("03-invoke/brief", "brief")

@@ -11,8 +11,8 @@ from langchain_core.messages import (
     BaseMessage,
 )
 
-from helpers.exercises import captured
 from helpers.exercises.judging import check, choice, chunks, wrong_unless
+from helpers.exercises.running import captured
 
 
 @check("04-stream/first-token", "first_token")

@@ -12,8 +12,8 @@ from langchain_core.messages import (
 )
 from langchain_core.runnables import RunnableLambda
 
-from helpers.exercises import WrongAnswer
 from helpers.exercises.judging import check, choice, wrong_unless
+from helpers.exercises.verdict import WrongAnswer
 
 # How long each question takes: of two calls under way, one always ends well before the other.
 SECONDS = {"one": 0.3, "two": 0.2, "three": 0.23, "four": 0.17, "five": 0.11, "six": 0.05}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import inspect
 import time
 from collections.abc import Callable
 from threading import Lock
@@ -13,8 +11,9 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import RunnableLambda
 
-from helpers.exercises import WrongAnswer
+from helpers.exercises.awaiting import run
 from helpers.exercises.judging import check, choice, wrong_unless
+from helpers.exercises.verdict import WrongAnswer
 
 # How long each question takes, in seconds: the second is answered before the first.
 SECONDS = {"one": 0.3, "two": 0.2, "three": 0.23, "four": 0.17, "five": 0.11, "six": 0.05}
@@ -56,50 +55,6 @@ class Desk:
         finally:
             self.end()
         return AIMessage(f"{question}!")
-
-
-def run(
-    function: Any, *arguments: Any, after: Callable[[], None] = lambda: None
-) -> tuple[Any, bool]:
-    """Return what a coroutine function returns, and whether the event loop was free meanwhile.
-
-    `after` is called before the event loop ends. Raises WrongAnswer: "plain" where
-    `function` is no coroutine function, "generator" where it yields, "unawaited" where it leaves
-    something to await.
-    """
-
-    async def work() -> tuple[Any, bool]:
-        ticks = 0
-
-        async def tick() -> None:
-            nonlocal ticks
-            while True:
-                await asyncio.sleep(0.01)
-                ticks += 1
-
-        ticker = asyncio.create_task(tick())
-        made = function(*arguments)
-        wrong_unless(not inspect.isasyncgen(made), "generator")
-        wrong_unless(inspect.isawaitable(made), "plain")
-        begun = time.perf_counter()
-        got = await made
-        free = time.perf_counter() - begun < 0.1 or ticks > 2
-        ticker.cancel()
-        items = got if isinstance(got, (list, tuple)) else [got]
-        left = [item for item in items if inspect.isawaitable(item)]
-        for item in left:  # put them out of the way without a warning
-            if inspect.iscoroutine(item):
-                item.close()
-            elif isinstance(item, asyncio.Future):
-                item.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await item
-        wrong_unless(not left, "unawaited", got=type(left[0]).__name__ if left else "")
-        await asyncio.sleep(0.05)  # what was cancelled ends now
-        after()
-        return got, free
-
-    return asyncio.run(work())
 
 
 @check("06-async/both", "both")

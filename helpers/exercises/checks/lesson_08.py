@@ -14,8 +14,8 @@ from langchain_core.runnables import RunnableLambda
 from langchain_core.tracers.context import collect_runs
 from langchain_core.tracers.schemas import Run
 
-from helpers.exercises import WrongAnswer
 from helpers.exercises.judging import check, choice, wrong_unless
+from helpers.exercises.verdict import WrongAnswer
 
 
 def message(tokens_in: int | None, tokens_out: int = 0) -> AIMessage:

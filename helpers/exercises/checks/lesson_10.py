@@ -12,8 +12,8 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.outputs import ChatGeneration, ChatResult
 
-from helpers.exercises import WrongAnswer
 from helpers.exercises.judging import check, wrong_unless
+from helpers.exercises.verdict import WrongAnswer
 from helpers.views import providers
 
 NAME = {"model_name": "a-model"}

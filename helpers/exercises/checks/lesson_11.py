@@ -23,8 +23,8 @@ from langchain_openai import ChatOpenAI
 
 from helpers.backend import faults
 from helpers.builtin.server import MODEL as BUILT_IN
-from helpers.exercises import WrongAnswer
 from helpers.exercises.judging import answer_of, check, choice, chunks, wrong_unless
+from helpers.exercises.verdict import WrongAnswer
 
 
 def without_waiting() -> Any:

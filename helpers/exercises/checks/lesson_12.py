@@ -16,8 +16,8 @@ from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import tool
 from pydantic import BaseModel, ValidationError
 
-from helpers.exercises import WrongAnswer
 from helpers.exercises.judging import check, choice, wrong_unless
+from helpers.exercises.verdict import WrongAnswer
 
 
 def as_messages(given: Any) -> list[BaseMessage]:

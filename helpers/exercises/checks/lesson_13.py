@@ -9,8 +9,8 @@ from langchain_core.messages import (
     HumanMessage,
 )
 
-from helpers.exercises import WrongAnswer
 from helpers.exercises.judging import check, wrong_unless
+from helpers.exercises.verdict import WrongAnswer
 
 
 @check("13-parrot-link/small", "small")

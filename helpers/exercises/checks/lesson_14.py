@@ -11,9 +11,9 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.outputs import ChatGenerationChunk
 from pydantic import ValidationError
 
-from helpers.exercises import WrongAnswer
-from helpers.exercises.checks.lesson_06 import run
+from helpers.exercises.awaiting import run
 from helpers.exercises.judging import check, wrong_unless
+from helpers.exercises.verdict import WrongAnswer
 
 # How the threads are called that an answer may start: asyncio's, a pool's, its own.
 THREADS = ("asyncio_", "ThreadPoolExecutor", "Thread-")

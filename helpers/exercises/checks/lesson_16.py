@@ -17,8 +17,8 @@ from langchain_core.messages import (
 from langchain_core.tools import BaseTool
 from pydantic import ValidationError
 
-from helpers.exercises import WrongAnswer
 from helpers.exercises.judging import check, choice, wrong_unless
+from helpers.exercises.verdict import WrongAnswer
 
 RULE = SystemMessage("You sell perches.")
 CALL = {"name": "find_order", "args": {"number": 7}, "id": "call_a", "type": "tool_call"}

@@ -15,6 +15,40 @@ CORRECT, INCORRECT, UNTOUCHED = "correct", "incorrect", "not attempted"
 
 # What is said of mistakes that many exercises know, where an exercise says nothing of its own.
 SHARED = {
+    "none": N_("The function returned nothing. Is there a `return`?"),
+    "printed": N_(
+        "The function printed its result instead of returning it. Put `return` where `print` stands."
+    ),
+    "message": N_("This is the whole message; its `.text` was asked for."),
+    "messages": N_("These are whole messages; the text of each was asked for."),
+    "string": N_("A string was expected; this is of type `{got}`."),
+    "other": N_("`{expected}` was expected; this came: `{got}`"),
+    "model": N_(
+        "The function did not call the model it was given. Use its argument `model`, not a model of "
+        "the lesson."
+    ),
+    "parameter": N_(
+        "Given something else, the function returned the same: `{got}`. Use its parameter, not "
+        "`{name}`, which is a variable of the lesson."
+    ),
+    "instance": N_(
+        "Hand over the class itself, `{name}`, without brackets: the check makes an object of it."
+    ),
+    "one-by-one": N_(
+        "The answers are right, but only one call was under way at a time. Ask all at once."
+    ),
+    "plain": N_(
+        "Keep the `async def`: what the function returned was no coroutine, so there was nothing to "
+        "`await`."
+    ),
+    "generator": N_(
+        "A function with `yield` is a generator and cannot be awaited. Collect the results and "
+        "`return` them."
+    ),
+    "unawaited": N_(
+        "Something in the result is still waiting to be awaited: `{got}`. Is an `await` missing?"
+    ),
+    "blocked": N_("A call without `a` (`invoke`, `batch`, `stream`) blocked the event loop."),
     "choices": N_("Answer with one of the letters {letters}, for example `answer = {example!r}`."),
 }
 

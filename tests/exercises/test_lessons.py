@@ -7,6 +7,7 @@ import functools
 import itertools
 import json
 import re
+import symtable
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,6 @@ from helpers.exercises import exercise, lessons, texts
 from helpers.exercises.verdict import CORRECT, INCORRECT, SHARED, UNTOUCHED, Result, check_of
 from helpers.i18n import LANGUAGES, _
 from helpers.setup import ROOT
-from tests import needs
 from tests.cells import run
 
 if TYPE_CHECKING:
@@ -42,9 +42,16 @@ def parts(lesson: Lesson, exercise_id: str) -> list[Cell]:
     return [cell for cell in lesson.cells if cell.id.startswith(f"{exercise_id}.")]
 
 
+def parse(code: str) -> ast.Module:
+    """Return the syntax tree of a cell, with `await` at the top as in a notebook."""
+    flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    tree: ast.Module = compile(code, "<cell>", "exec", flags)
+    return tree
+
+
 def program_of(code: str) -> str:
     """Return what of `code` is run: without comments, and without docstrings of plain functions."""
-    tree = compile(code, "<cell>", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    tree = parse(code)
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and not node.decorator_list:
             node.body = node.body[ast.get_docstring(node) is not None :]
@@ -96,6 +103,47 @@ def judge_all(lesson: Lesson, cell: Cell, names: dict[str, Any]) -> None:
         assert result.outcome == CORRECT, one.name
 
 
+def statements(code: str) -> list[tuple[set[str], set[str]]]:
+    """Return of each statement which of the notebook's names it binds, and which it needs."""
+    found = []
+    for statement in parse(code).body:
+        top = symtable.symtable(ast.unparse(statement), "<cell>", "exec")
+        tables = [top]
+        for table in tables:
+            tables += table.get_children()
+        binds = {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported()}
+        needs = {s.get_name() for s in top.get_symbols() if s.is_referenced()}
+        needs |= {s.get_name() for t in tables for s in t.get_symbols() if s.is_global()}
+        found.append((binds, needs if isinstance(statement, ast.AugAssign) else needs - binds))
+    return found
+
+
+def before(code: str, wanted: set[str]) -> set[str]:
+    """Return which names must be there before `code` runs, so that those `wanted` are after it."""
+    for binds, needs in reversed(statements(code)):
+        wanted = (wanted - binds) | needs
+    return wanted
+
+
+def cells_for_exercises(lesson: Lesson) -> list[Cell]:
+    """Return the exercises of a lesson, and those of its cells that define what they build upon."""
+    chosen: list[Cell] = []
+    wanted: set[str] = set()
+    page = [cell for cell in lesson.cells[1:] if cell.kind == "code" and "." not in cell.id]
+    for cell in reversed(page):
+        if f"{lesson.name}/{cell.id}" in exercises_of(lesson.name):
+            wanted = before(cell.source("en", solution=True), wanted)
+            for other in parts(lesson, cell.id):
+                if other.kind == "code":
+                    wanted |= before(other.source("en"), set())
+        elif any(binds & wanted for binds, needs in statements(cell.source("en"))):
+            wanted = before(cell.source("en"), wanted)
+        else:
+            continue
+        chosen.append(cell)
+    return chosen[::-1]
+
+
 # The lesson round its exercises runs in one language, by turns.
 @pytest.mark.parametrize(
     ("name", "lang"),
@@ -107,18 +155,15 @@ def judge_all(lesson: Lesson, cell: Cell, names: dict[str, Any]) -> None:
 def test_every_exercise_untouched_wrong_and_right(
     name: str, lang: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Run the lesson with its solutions as one program, without Jupyter.
+    """Run what the exercises build upon, with the solutions, and judge each in each language.
 
-    On the way each exercise is judged, in each language.
+    The rest of the lesson is run as a notebook, by nbmake.
     """
     lesson = lesson_of(name)
-    needs.needed_by(lesson)
     monkeypatch.chdir(ROOT / "notebooks" / lang)
     names: dict[str, Any] = {"__name__": "__main__"}
     found = []
-    for cell in lesson.cells[1:]:
-        if cell.kind != "code" or "." in cell.id:
-            continue
+    for cell in cells_for_exercises(lesson):
         if "raises-exception" in cell.tags:
             with pytest.raises(Exception):  # noqa: B017  (which one is on the page)
                 run(cell.source(lang), names)

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from helpers import i18n
-from helpers.exercises import checks, exercise, texts
+from helpers.exercises import awaiting, checks, exercise, judging, texts
 from helpers.exercises.verdict import CORRECT, INCORRECT, SHARED, WrongAnswer
+from helpers.i18n import LANGUAGES, _
 
 
 def test_an_unknown_exercise_names_those_there_are() -> None:
     with pytest.raises(LookupError, match="'04-stream/nothing'.*04-stream/first-token"):
         exercise("04-stream/nothing")
+
+
+@pytest.mark.parametrize("module", [judging, awaiting])
+def test_a_shared_judgement_has_a_shared_message(module: ModuleType) -> None:
+    assert keys_in(ast.parse(Path(str(module.__file__)).read_text("utf-8"))) <= set(SHARED)
+
+
+def test_what_is_said_for_all_is_said_once() -> None:
+    """No exercise repeats in a text of its own, in all languages, what is said for all of them."""
+    shared = {tuple(_(text, lang) for lang in LANGUAGES) for text in SHARED.values()}
+    for name, own in texts.all_texts().items():
+        for key, said in own.items():
+            assert tuple(said[lang] for lang in LANGUAGES) not in shared, (name, key)
 
 
 def test_a_wrong_answer_is_an_exception_with_its_fields() -> None:

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableLambda
 
 from helpers.exercises.awaiting import run
-from helpers.exercises.judging import check, choice, wrong_unless
+from helpers.exercises.judging import check, choice, no_message, no_messages, returned, wrong_unless
 from helpers.exercises.verdict import WrongAnswer
 
 # How long each question takes, in seconds: the second is answered before the first.
@@ -61,10 +61,11 @@ class Desk:
 def both(function: Any) -> None:
     desk = Desk()
     got, free = run(function, desk.model, "one", "two")
+    wrong_unless(desk.most > 0, "model")
     wrong_unless(free, "blocked")
-    wrong_unless(got is not None, "none")
+    returned(got)
     results = list(got) if isinstance(got, (list, tuple)) else [got]
-    wrong_unless(not any(isinstance(item, BaseMessage) for item in results), "message")
+    no_messages(results)
     expected = ["one!", "two!"]
     wrong_unless(results == expected, "other", got=got, expected=expected)
     wrong_unless(desk.most == 2, "slow")
@@ -75,9 +76,10 @@ def within(function: Any) -> None:
     desk = Desk()
     begun = time.perf_counter()
     got, _ = run(function, desk.model, "six", 3)
+    wrong_unless(desk.most > 0, "model")
     wrong_unless(time.perf_counter() - begun < 1.5, "waits")
-    wrong_unless(got is not None, "none")
-    wrong_unless(not isinstance(got, BaseMessage), "message")
+    returned(got)
+    no_message(got)
     wrong_unless(got == "six!", "other", got=repr(got), expected="'six!'")
     got, free = run(function, desk.model, "seven", 3)
     wrong_unless(free, "blocked")
@@ -108,7 +110,7 @@ def gated(function: Any) -> None:
         got, _ = run(function, [asker(question) for question in SECONDS], 2)
     except RuntimeError as error:
         raise WrongAnswer("loop") if "different event loop" in str(error) else error from None
-    wrong_unless(got is not None, "none")
+    returned(got)
     wrong_unless(isinstance(got, (list, tuple)), "type", got=type(got).__name__)
     expected = [f"{question}!" for question in SECONDS]
     wrong_unless(desk.most <= 2, "many", got=desk.most, limit=2)

@@ -28,7 +28,7 @@ from helpers.authoring.source import (
     restamp,
 )
 from helpers.backend import saving, without_real_model
-from helpers.exercises.texts import TEXTS_FILE
+from helpers.exercises import texts as exercise_files
 from helpers.i18n import LANGUAGES
 from helpers.setup import ROOT
 from helpers.setup.files import write_whole
@@ -36,6 +36,7 @@ from helpers.setup.processes import typed
 from helpers.training import trained
 
 NOTEBOOKS = ROOT / "notebooks"
+TEXTS_FILE = exercise_files.TEXTS_FILE
 CELL_TIMEOUT = 120  # seconds that one cell may take
 TRAINING_TIMEOUT = 900  # the same where a network is trained, perhaps after another notebook's
 

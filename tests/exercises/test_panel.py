@@ -5,20 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 
-from helpers import i18n
 from helpers.exercises import exercise
-from helpers.exercises.panel import render
 from helpers.exercises.verdict import shorten
 
 
 def test_the_buttons_check_the_names_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pressed again after the cell was changed, Check judges what the name holds then."""
-    i18n.use("en")
     held: dict[str, Any] = {}
     shell = type("Shell", (), {"user_ns": held})
-    monkeypatch.setattr(InteractiveShell, "instance", lambda: shell)
+    monkeypatch.setattr("IPython.core.interactiveshell.InteractiveShell.instance", lambda: shell)
     panel = exercise("04-stream/first-token")._panel("")
     buttons, message = panel.children
     check, hint, solution = buttons.children
@@ -38,6 +34,8 @@ def test_the_buttons_check_the_names_of_the_moment(monkeypatch: pytest.MonkeyPat
 
 
 def test_what_a_learner_answers_cannot_become_markup() -> None:
+    from helpers.exercises.panel import render  # which needs Jupyter
+
     shown = render(shorten("<script>`x`</script>"))
     assert "<script>" not in shown
     assert shorten("a" * 300).endswith("…") and len(shorten("a" * 300)) == 200

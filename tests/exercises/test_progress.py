@@ -13,7 +13,8 @@ import pytest
 
 import helpers
 from helpers import backend, i18n
-from helpers.exercises import exercise, lessons, overview, progress, session
+from helpers.exercises import exercise, lessons, overview, progress
+from helpers.setup import ROOT
 
 
 @pytest.mark.parametrize("content", ["{", '{"version": 0, "exercises": {}}', "[]", '{"version": 1, "exercises": {"a": 1}}', '{"version": 1, "exercises": {"a": {"attempts": "1", "solved": null}}}'])  # fmt: skip
@@ -29,7 +30,6 @@ def test_a_damaged_or_older_progress_file_is_set_aside(own_progress: Path, conte
 def test_progress_counts_attempts_keeps_success_and_starts_over(
     own_progress: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    i18n.use("en")
     for name, solved in [
         ("04-stream/first-token", True),
         ("04-stream/first-token", False),
@@ -57,7 +57,6 @@ def test_what_cannot_be_read_is_not_written_over(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Neither a file that the system will not open, nor a damaged one that cannot be moved."""
-    i18n.use("en")
     own_progress.mkdir()
     file = own_progress / "progress.json"
     content = '{"version": 1, "exercises": {}}' if failing == "read_text" else "{"
@@ -72,7 +71,7 @@ def test_what_cannot_be_read_is_not_written_over(
         assert "could not be saved: the file is in use" in capsys.readouterr().out
         helpers.show_progress()
         assert "could not be read: the file is in use" in capsys.readouterr().out
-        monkeypatch.setattr(session, "_states", {})
+        monkeypatch.setattr("helpers.exercises.session._states", {})
         exercise("04-stream/first-token").solution()  # as one who has not tried yet
         assert "Try first, the check will say what is missing." in capsys.readouterr().out
         with pytest.raises(progress.ProgressError):
@@ -97,3 +96,12 @@ def test_nothing_is_kept_while_building(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv(progress.FOLDER_VARIABLE, os.devnull)
     progress.record("04-stream/first-token", solved=True)
     assert progress.read() == {}
+
+
+def test_progress_needs_the_standard_library_only(own_progress: Path) -> None:
+    """So it can be asked for before anything is installed, or with no package at hand (-S)."""
+    code = "from helpers.exercises import lessons, overview, progress; progress.reset(); print(overview(), lessons())"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert "04-stream" in done.stdout, done.stderr

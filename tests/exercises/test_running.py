@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from helpers.exercises import running
-from helpers.exercises.session import Exercise
 from helpers.exercises.verdict import INCORRECT
+
+if TYPE_CHECKING:
+    from helpers.exercises.session import Exercise
 
 
 def test_a_check_that_takes_too_long_is_stopped(

@@ -6,15 +6,17 @@ import asyncio
 import linecache
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from helpers import i18n
 from helpers.exercises import exercise, progress, texts
-from helpers.exercises.session import Exercise
 from helpers.exercises.verdict import INCORRECT, UNTOUCHED, shorten
 from helpers.i18n import LANGUAGES, _
+
+if TYPE_CHECKING:
+    from helpers.exercises.session import Exercise
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> str:
@@ -25,7 +27,6 @@ def said(capsys: pytest.CaptureFixture[str]) -> str:
     "error", [asyncio.CancelledError, GeneratorExit, SystemExit, BaseException]
 )
 def test_whatever_an_answer_raises_is_shown(error: type[BaseException]) -> None:
-    i18n.use("en")
 
     def answer(stream: Any) -> None:
         raise error
@@ -43,7 +44,6 @@ def test_an_interrupt_stops_a_check() -> None:
 
 
 def test_pytests_own_failures_are_failures() -> None:
-    i18n.use("en")
 
     def check_headline(headline: Any) -> None:
         pytest.fail("on principle")
@@ -144,7 +144,6 @@ def test_after_a_restart_the_solution_knows_of_earlier_attempts(
 def test_a_folder_that_cannot_be_written_to_is_no_reason_to_fail(
     own_progress: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    i18n.use("en")
     own_progress.write_text("a file where the folder should be", encoding="utf-8")
     exercise("04-stream/first-token").check(lambda stream: next(c.text for c in stream if c.text))
     text = said(capsys)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from helpers import i18n
 from helpers.exercises import exercise
 from helpers.exercises.stubs import is_stub, stubs_in
 from helpers.exercises.verdict import UNTOUCHED
@@ -53,7 +52,6 @@ def test_of_a_class_that_is_half_done_the_methods_are_named_that_are_not() -> No
     parts = stubs_in
     assert [parts("A", kind) for kind in (Untouched, Working, ...)] == [["A"], [], ["A"]]
     assert parts("A", HalfDone) == ["A.second"]
-    i18n.use("en")
     tally = exercise("08-usage-and-tracing/tally")
     half, untouched = tally.judge(HalfDone), tally.judge(Untouched)
     assert half.outcome == untouched.outcome == UNTOUCHED

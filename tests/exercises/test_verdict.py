@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ast
+import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-from helpers import i18n
-from helpers.exercises import awaiting, checks, exercise, judging, texts
+from helpers.exercises import exercise, texts, verdict
 from helpers.exercises.verdict import CORRECT, INCORRECT, SHARED, WrongAnswer
 from helpers.i18n import LANGUAGES, _
+
+FOLDER = Path(verdict.__file__).parent
 
 
 def test_an_unknown_exercise_names_those_there_are() -> None:
@@ -19,9 +20,20 @@ def test_an_unknown_exercise_names_those_there_are() -> None:
         exercise("04-stream/nothing")
 
 
-@pytest.mark.parametrize("module", [judging, awaiting])
-def test_a_shared_judgement_has_a_shared_message(module: ModuleType) -> None:
-    assert keys_in(ast.parse(Path(str(module.__file__)).read_text("utf-8"))) <= set(SHARED)
+def test_of_the_checks_only_those_of_the_lesson_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def loaded() -> list[str]:
+        return [name for name in sys.modules if ".checks.lesson_" in name]
+
+    for name in loaded():
+        monkeypatch.delitem(sys.modules, name)
+    verdict.check_of("14-parrot-link-for-real/nap")
+    assert loaded() == ["helpers.exercises.checks.lesson_14"]
+
+
+@pytest.mark.parametrize("module", ["judging", "awaiting"])
+def test_a_shared_judgement_has_a_shared_message(module: str) -> None:
+    keys = keys_in(ast.parse((FOLDER / f"{module}.py").read_text("utf-8")))
+    assert keys and keys <= set(SHARED)
 
 
 def test_what_is_said_for_all_is_said_once() -> None:
@@ -39,7 +51,6 @@ def test_a_wrong_answer_is_an_exception_with_its_fields() -> None:
 
 @pytest.mark.parametrize(("answer", "outcome"), [("b", CORRECT), ("B)", CORRECT), ("(b)", CORRECT), ("b) the server", CORRECT), ("", INCORRECT), ("ab", INCORRECT), ("ac", INCORRECT), (None, INCORRECT)])  # fmt: skip
 def test_a_choice_is_a_letter_however_it_is_written(answer: object, outcome: str) -> None:
-    i18n.use("en")
     assert exercise("00-start/both").judge(answer).outcome == outcome
 
 
@@ -56,7 +67,7 @@ def keys_in(tree: ast.AST) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("path", sorted(Path(str(checks.__file__)).parent.glob("lesson_*.py")))
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("checks/lesson_*.py")))
 def test_a_check_may_only_use_messages_that_exist(path: Path) -> None:
     """Each key that a check can raise stands in the lesson's texts."""
     tree = ast.parse(path.read_text("utf-8"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from helpers.exercises.exercise import Exercise
+    from helpers.exercises.session import Exercise
 
 # All that a lesson imports, by module: these names stay, everything else may change.
 PUBLIC = {

@@ -18,7 +18,9 @@ STANDARD_LIBRARY_ONLY = ("helpers.setup", "helpers.i18n")
 
 def contracts(folder: Path) -> subprocess.CompletedProcess[str]:
     """Hold the package `helpers` in `folder` against the contracts in the course's pyproject.toml."""
-    command = "import sys; sys.path.insert(0, sys.argv[1]); from importlinter.cli import lint_imports; "
+    command = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from importlinter.cli import lint_imports; "
+    )
     command += "sys.exit(lint_imports(sys.argv[2], no_cache=True))"
     return subprocess.run(
         [sys.executable, "-c", command, str(folder), str(ROOT / "pyproject.toml")],

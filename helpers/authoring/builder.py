@@ -14,13 +14,11 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
-from helpers import exercises
 from helpers.authoring import rules, stable
 from helpers.authoring.problems import Problem
 from helpers.authoring.source import (
     LINKS,
     SOLUTION,
-    SOURCE,
     Lesson,
     SourceError,
     lesson_paths,
@@ -28,6 +26,7 @@ from helpers.authoring.source import (
     restamp,
 )
 from helpers.backend import saving, without_real_model
+from helpers.exercises import texts as exercise_files
 from helpers.i18n import LANGUAGES, _
 from helpers.setup import ROOT
 from helpers.setup.files import write_whole
@@ -35,8 +34,6 @@ from helpers.setup.processes import typed
 from helpers.training import trained
 
 NOTEBOOKS = ROOT / "notebooks"
-TEXTS_FILE = exercises.TEXTS_FILE
-SOLUTIONS_FILE = SOURCE / "solutions.json"  # goes where the sources go, and nowhere else
 CELL_TIMEOUT = 120  # seconds that one cell may take
 TRAINING_TIMEOUT = 900  # the same where a network is trained, perhaps after another notebook's
 
@@ -134,7 +131,10 @@ def exercise_solutions(lessons: list[Lesson]) -> str:
 
 def beside_the_notebooks(lessons: list[Lesson]) -> dict[Path, str]:
     """Return what the build writes besides notebooks: each file's content."""
-    return {TEXTS_FILE: exercise_texts(lessons), SOLUTIONS_FILE: exercise_solutions(lessons)}
+    return {
+        exercise_files.TEXTS_FILE: exercise_texts(lessons),
+        exercise_files.SOLUTIONS_FILE: exercise_solutions(lessons),
+    }
 
 
 async def execute(notebook: Any, folder: Path) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from langchain_core.messages import AIMessageChunk
+from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_openai import ChatOpenAI
 
 from helpers import backend, i18n
-from helpers.exercises import CHECKS, Check, WrongAnswer
+from helpers.exercises.verdict import CHECKS, Check, WrongAnswer
 
 
 def check(name: str, *names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -35,15 +35,52 @@ def choice(name: str, right: str, wrong: str) -> None:
         if letter in list(wrong):
             raise WrongAnswer(letter)
         if letter != right:
-            comma = "、" if i18n.language() == "zh" else ", "
             letters = sorted(wrong + right)
-            raise WrongAnswer("choices", letters=comma.join(letters), example=letters[0])
+            raise WrongAnswer("choices", letters=i18n.listed(letters), example=letters[0])
 
 
 def wrong_unless(good: bool, key: str, **fields: object) -> None:
     """Raise WrongAnswer(key) unless `good`."""
     if not good:
         raise WrongAnswer(key, **fields)
+
+
+def returned(got: object, printed: str = "") -> None:
+    """Raise WrongAnswer where a function returned nothing, or only `printed` what it should return."""
+    wrong_unless(got is not None, "printed" if printed else "none")
+
+
+def no_message(got: object) -> None:
+    """Raise WrongAnswer where a whole message came instead of its text."""
+    wrong_unless(not isinstance(got, BaseMessage), "message")
+
+
+def no_messages(items: Iterable[object]) -> None:
+    """Raise WrongAnswer where one of the texts that were asked for is a whole message."""
+    wrong_unless(not any(isinstance(item, BaseMessage) for item in items), "messages")
+
+
+def string(got: object) -> None:
+    """Raise WrongAnswer where something came that is no text."""
+    wrong_unless(isinstance(got, str), "string", got=type(got).__name__)
+
+
+def equal(got: object, expected: object) -> None:
+    """Raise WrongAnswer where something else came than expected, and nothing better is known of it."""
+    wrong_unless(got == expected, "other", got=got, expected=expected)
+
+
+def own_parameter(got: object, of_another: object, name: str) -> None:
+    """Raise WrongAnswer where a function returns the same, `got`, whatever it is given.
+
+    Then it does not use its parameter, but something like the lesson's variable `name`.
+    """
+    wrong_unless(got != of_another, "parameter", got=got, name=name)
+
+
+def a_class(answer: object, name: str) -> None:
+    """Raise WrongAnswer where an object was handed over instead of its class, `name`."""
+    wrong_unless(isinstance(answer, type), "instance", name=name)
 
 
 def chunks(*texts: str) -> Iterator[AIMessageChunk]:

@@ -11,20 +11,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from helpers import i18n
+from helpers.exercises.texts import all_texts, lessons
+from helpers.i18n import _
 from helpers.setup import ROOT
 from helpers.setup.files import try_lock, write_whole
 
 FOLDER_VARIABLE = "COURSE_PROGRESS"  # another folder; os.devnull: keep nothing (building, testing)
 VERSION = 1
 PATIENCE = 5.0  # seconds to wait for another notebook that is writing
-
-
-SET_ASIDE = {
-    "en": "The progress file {path} could not be read. It was kept as {aside}, and a new one begun.",
-    "zh": "进度文件 {path} 无法读取，已另存为 {aside}，并重新开始记录。",
-    "fr": "Le fichier de progression {path} est illisible. Il a été conservé sous le nom {aside}, et un nouveau fichier a été commencé.",
-}
 
 
 class ProgressError(Exception):
@@ -57,7 +51,10 @@ def read() -> dict[str, dict[str, Any]]:
     aside = path.with_name(f"progress-{datetime.now():%Y%m%d-%H%M%S-%f}.json")
     try:
         path.replace(aside)
-        print(SET_ASIDE[i18n.language()].format(path=path.name, aside=aside))
+        text = _(
+            "The progress file {path} could not be read. It was kept as {aside}, and a new one begun."
+        )
+        print(text.format(path=path.name, aside=aside))
     except FileNotFoundError:  # another notebook has moved it just now
         pass
     except OSError as error:
@@ -117,3 +114,24 @@ def reset(lesson: str | None = None) -> None:
         for name in list(exercises):
             if lesson in (None, name.partition("/")[0]):
                 del exercises[name]
+
+
+def not_kept(error: ProgressError) -> str:
+    """Return what a learner is told where progress could not be kept."""
+    return _("(Your progress could not be saved: {error}.)").format(error=error)
+
+
+def overview() -> str:
+    """Return how many exercises of each lesson are solved, a line each."""
+    try:
+        done = read()
+    except ProgressError as error:
+        return _("Your progress could not be read: {error}.").format(error=error)
+    width = max(map(len, lessons()), default=0)
+    lines = []
+    for lesson in lessons():
+        names = [name for name in all_texts() if name.partition("/")[0] == lesson]
+        solved = sum(bool(done.get(name, {}).get("solved")) for name in names)
+        text = _("{lesson}  {solved} of {count}")
+        lines.append(text.format(lesson=f"{lesson:{width}}", solved=solved, count=len(names)))
+    return "\n".join(lines) or _("No exercise yet.")

@@ -7,7 +7,6 @@ import errno
 import hashlib
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -24,14 +23,6 @@ from helpers.setup.python import check_ensurepip, site_packages
 
 # What is added to the environment when it is asked for, as the file of that name pins it.
 EXTRAS = ("training", "browser")
-
-
-def tell(texts: dict[str, str], lang: str, **fields: object) -> str:
-    """Return the text for `lang` with `fields` filled in and French spaces made non-breaking."""
-    text = texts[lang]
-    if lang == "fr":
-        text = re.sub(r" (?=[:;!?»])|(?<=«) ", "\u00a0", text)
-    return text.format(**fields)
 
 
 def extras_in(root: Path) -> set[str]:

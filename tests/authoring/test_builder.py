@@ -13,6 +13,7 @@ import pytest
 from helpers.authoring import builder, rules, source
 from helpers.authoring.problems import Problem
 from helpers.backend import saving
+from helpers.exercises import texts as exercise_files
 from helpers.i18n import LANGUAGES
 from helpers.setup import CourseError
 from helpers.setup.files import write_whole
@@ -47,8 +48,8 @@ def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write(notebooks / "source", GOOD + CODE)
     monkeypatch.setattr(builder, "NOTEBOOKS", notebooks)
     monkeypatch.setattr(builder, "ROOT", tmp_path)
-    monkeypatch.setattr(builder, "TEXTS_FILE", tmp_path / "texts.json")
-    monkeypatch.setattr(builder, "SOLUTIONS_FILE", notebooks / "source" / "solutions.json")
+    monkeypatch.setattr(exercise_files, "TEXTS_FILE", tmp_path / "texts.json")
+    monkeypatch.setattr(exercise_files, "SOLUTIONS_FILE", notebooks / "source" / "solutions.json")
     monkeypatch.setattr(source, "SOURCE", notebooks / "source")
     return notebooks
 
@@ -225,10 +226,10 @@ def test_what_cannot_be_stamped_is_refused(
 def test_a_copy_without_sources_is_left_as_it_is(course: Path, work: Callable[[], object]) -> None:
     for path in (course / "source").glob("*.md"):
         path.unlink()
-    builder.TEXTS_FILE.write_text('{"01-birds/sing": {}}', encoding="utf-8")
+    exercise_files.TEXTS_FILE.write_text('{"01-birds/sing": {}}', encoding="utf-8")
     with pytest.raises(CourseError, match="this copy has no sources"):
         work()
-    assert builder.TEXTS_FILE.read_text(encoding="utf-8") == '{"01-birds/sing": {}}'
+    assert exercise_files.TEXTS_FILE.read_text(encoding="utf-8") == '{"01-birds/sing": {}}'
 
 
 def test_neighbours_are_linked_both_ways(tmp_path: Path) -> None:
@@ -258,13 +259,13 @@ def test_texts_of_exercises_go_to_their_file_and_solutions_to_the_teachers_editi
 ) -> None:
     write(course / "source", GOOD, TEXTS)
     assert builder.build([]) == []
-    texts = json.loads(builder.TEXTS_FILE.read_text("utf-8"))
+    texts = json.loads(exercise_files.TEXTS_FILE.read_text("utf-8"))
     french = "Bien chanté\u00a0!"
     assert texts == {
         "01-birds/exercise": {"correct": {"en": "Well sung.", "zh": "唱得好。", "fr": french}}
     }
     solution = "def sing(bird):\n    return bird.upper()\n\n\nsong = sing(bird)"
-    assert json.loads(builder.SOLUTIONS_FILE.read_text("utf-8")) == {
+    assert json.loads(exercise_files.SOLUTIONS_FILE.read_text("utf-8")) == {
         "01-birds/exercise": dict.fromkeys(LANGUAGES, solution)
     }
     learners = pages(course)["en"]
@@ -286,7 +287,7 @@ def test_check_sees_what_is_not_built_beside_the_notebooks(course: Path, file: s
     lessons, _ = builder.read_course()
     for path, text in builder.beside_the_notebooks(lessons).items():
         write_whole(path, text)
-    path = getattr(builder, file)
+    path = getattr(exercise_files, file)
     wrong = Problem(
         path.relative_to(course.parent).as_posix(),
         "",

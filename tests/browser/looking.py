@@ -13,7 +13,7 @@ import nbformat
 
 from helpers.authoring import stable
 from helpers.authoring.browser import POLLING, Course
-from helpers.exercises import TEXTS
+from helpers.i18n import _
 
 if TYPE_CHECKING:
     from playwright.sync_api import ConsoleMessage, Error, Page, Request, WebSocket
@@ -179,7 +179,7 @@ def not_drawn(page: Page) -> list[str]:
 
 def exercises_without_buttons(page: Page, lang: str) -> list[str]:
     """Look for exercises that do not show their three buttons, in the language of the lesson."""
-    wanted = [TEXTS[lang][f"{name}_button"] for name in ("check", "hint", "solution")]
+    wanted = [_(label, lang) for label in ("Check", "Hint", "Solution")]
     return [
         f"exercise {ident}: has the buttons {shown}"
         for ident, shown in page.evaluate(BUTTONS)

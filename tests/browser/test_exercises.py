@@ -11,8 +11,8 @@ import pytest
 
 from helpers.authoring import browser
 from helpers.authoring.browser import Course
-from helpers.exercises import TEXTS, all_texts, solution_code
-from helpers.i18n import LANGUAGES
+from helpers.exercises.texts import all_texts, solution_code
+from helpers.i18n import LANGUAGES, _
 from tests.browser.using import cell, select, shows, tab_to, type_into, write_notebook
 
 if TYPE_CHECKING:
@@ -78,8 +78,8 @@ def use(page: Page, number: int, name: str, lang: str, press: Callable[[Locator]
     answers, said = ANSWERS[name], all_texts()[name]
     view = cell(page, number).locator(".jp-OutputArea")
     check, hint, solution = (
-        view.get_by_role("button", name=TEXTS[lang][f"{key}_button"], exact=True)
-        for key in ("check", "hint", "solution")
+        view.get_by_role("button", name=_(label, lang), exact=True)
+        for label in ("Check", "Hint", "Solution")
     )
     verdict = view.get_by_role("status")
 
@@ -87,23 +87,34 @@ def use(page: Page, number: int, name: str, lang: str, press: Callable[[Locator]
         """Wait for a text, or what is longest in it between marks and fields."""
         shows(verdict, max(re.split(r"[`*]|\{.*?\}", text), key=len).strip())
 
-    reads(TEXTS[lang]["untouched"])
+    reads(
+        _(
+            "**Not attempted.** Replace the `...` above, run that cell, then this one. "
+            "If that cell showed an error, fix it first. For a hint: `exercise({name!r}).hint()`.",
+            lang,
+        )
+    )
     press(solution)
-    reads(TEXTS[lang]["try_first"])
+    reads(
+        _(
+            "Try first, the check will say what is missing. To see the model answer all the same, ask once more.",
+            lang,
+        )
+    )
     press(hint)
     reads(said["hint-1"][lang])
     type_into(page, number - 1, answers.wrong)
     press(check)
-    reads(TEXTS[lang]["incorrect"])
+    reads(_("**Not yet.** {message}", lang))
     reads(said[answers.mistake][lang])
     press(hint)
     reads(said["hint-2"][lang])
     press(solution)
-    reads(TEXTS[lang]["solution"])
+    reads(_("**Model answer.**", lang))
     code = solution_code(name, lang)
     assert code is not None
     shows(verdict.locator("pre"), code)
     type_into(page, number - 1, answers.right)
     press(check)
-    reads(TEXTS[lang]["correct"])
+    reads(_("**Correct.** {message}", lang))
     reads(said["correct"][lang])

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import ast
-import asyncio
-import inspect
 import re
-from typing import Any
 
 import pytest
 
@@ -16,6 +12,7 @@ from helpers.builtin import book
 from helpers.i18n import LANGUAGES
 from helpers.setup import ROOT
 from tests import needs
+from tests.cells import run
 from tests.pages import LESSONS, page
 
 EACH = [
@@ -23,14 +20,6 @@ EACH = [
 ]
 NOT_IN_THE_BOOK = ("unknown-question", "forged")  # cells that ask the book what it does not know
 README = {"en": "README.md", "zh": "README.zh.md", "fr": "README.fr.md"}
-
-
-def run(code: str, names: dict[str, Any]) -> None:
-    """Run a cell's code in `names`, with `await` at the top as in a notebook."""
-    program = compile(code, "<cell>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
-    result = eval(program, names)
-    if inspect.iscoroutine(result):
-        asyncio.run(result)
 
 
 def test_sources_and_notebooks_agree() -> None:

@@ -287,8 +287,3 @@ def test_entering_runs_the_command_again_unless_it_is_inside(
     monkeypatch.setattr(environment, "is_inside", lambda venv: venv == setup.ROOT / ".venv")
     environment.enter()
     assert started[2:] == [None]
-
-
-def test_french_spaces_do_not_break() -> None:
-    said = environment.tell({"fr": "Tapez : {x} ; « oui »"}, "fr", x="a : b")
-    assert said == "Tapez\u00a0: a : b\u00a0; «\u00a0oui\u00a0»"

@@ -13,6 +13,7 @@ from helpers.setup import ROOT
 from helpers.training import shop_data, trained
 from helpers.training.shop_data import LANGUAGES
 from tests import needs
+from tests.cells import run
 
 KNOWN, NEW, NUMBER = 95, 80, 90  # per cent of the replies, and of the numbers copied
 
@@ -48,7 +49,6 @@ def test_the_page_reports_what_was_aimed_at(language: str) -> None:
 @pytest.fixture(scope="module")
 def network() -> Path:
     """The folder of the network that lesson 15 trains; runs the lesson where no test has done so."""
-    from tests.lessons.test_notebooks import run  # which reads all lessons
 
     needs.required()
     names = {"__name__": "__main__"}

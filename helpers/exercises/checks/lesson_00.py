@@ -11,8 +11,8 @@ from langchain_openai import ChatOpenAI
 
 from helpers import backend
 from helpers.builtin import MODEL as BUILT_IN
-from helpers.exercises import captured
-from helpers.exercises.judging import answer_of, check, choice, wrong_unless
+from helpers.exercises.judging import answer_of, check, choice, no_message, returned, wrong_unless
+from helpers.exercises.running import captured
 
 
 @check("00-start/hello", "greeting")
@@ -31,10 +31,10 @@ def hello(greeting: Any) -> None:
 @check("00-start/ask", "ask")
 def ask(function: Any) -> None:
     answer, printed = captured(lambda: function("What is a token?"))
-    wrong_unless(answer is not None, "none" if not printed else "printed")
+    returned(answer, printed)
     wrong_unless(isinstance(answer, (tuple, list)) and len(answer) == 2, "shape", got=answer)
     name, text = answer
-    wrong_unless(not isinstance(text, BaseMessage), "message")
+    no_message(text)
     wrong_unless(isinstance(text, str) and text.strip() != "", "shape", got=answer)
     # A service may go by a longer name than the one it was asked for: see which.
     called = (

@@ -8,8 +8,16 @@ from typing import Any
 
 from langchain_core.runnables import RunnableLambda
 
-from helpers.exercises import captured
-from helpers.exercises.judging import check, choice, wrong_unless
+from helpers.exercises.judging import (
+    check,
+    choice,
+    equal,
+    own_parameter,
+    returned,
+    string,
+    wrong_unless,
+)
+from helpers.exercises.running import captured
 
 
 @check("01-what-is-a-chat-model/template", "zephyr")
@@ -18,8 +26,8 @@ def template(function: Any) -> None:
     turns = "".join(f"<|{role}|>\n{text}</s>\n" for role, text in messages)
     expected = f"{turns}<|assistant|>\n"
     got = function(messages)
-    wrong_unless(got is not None, "none")
-    wrong_unless(isinstance(got, str), "type", got=type(got).__name__)
+    returned(got)
+    string(got)
     wrong_unless(got != turns, "open")
     wrong_unless(f"{got}\n" != expected, "newline")
     wrong_unless(not re.fullmatch(re.escape(expected) + r"\s*</s>\s*", got), "closed")
@@ -31,13 +39,14 @@ def answer_loss(function: Any) -> None:
     tokens = [("user", "a", 0.1), ("assistant", "b", 0.5), ("user", "c", 0.9)]
     tokens += [("assistant", "d", 0.25), ("assistant", "e", 0.8)]
     got = function(tokens)
-    wrong_unless(got is not None, "none")
+    returned(got)
     wrong_unless(isinstance(got, (int, float)), "type", got=type(got).__name__)
     mine = -sum(log(p) for role, _, p in tokens if role == "assistant")
     all_tokens = -sum(log(p) for _, _, p in tokens)
     wrong_unless(not isclose(got, all_tokens / 5), "all")
     wrong_unless(not isclose(got, mine) and not isclose(got, mine / 5), "average")
     wrong_unless(not isclose(got, -mine / 3), "sign")
+    own_parameter(got, function([(role, word, p / 2) for role, word, p in tokens]), "tokens")
     wrong_unless(isclose(got, mine / 3), "other", got=got, expected=mine / 3)
 
 
@@ -63,12 +72,12 @@ def ask(function: Any) -> None:
     got, _ = captured(lambda: function(RunnableLambda(go_on), "Who speaks?"))
     wrong_unless(bool(heard), "unused")
     wrong_unless("Who speaks?" in heard[-1], "question", got=repr(heard[-1]))
-    wrong_unless(got is not None, "none")
+    returned(got)
     wrong_unless(dialogue.fullmatch(heard[-1]) is not None, "dialogue", got=repr(heard[-1]))
     expected = "The parrot, of course."
     wrong_unless("And who sings" not in str(got), "chatter", got=got)
     wrong_unless(str(got).strip() != expected or got == expected, "blank", got=repr(got))
-    wrong_unless(got == expected, "other", got=got, expected=expected)
+    equal(got, expected)
 
 
 choice("01-what-is-a-chat-model/received", right="c", wrong="ab")

@@ -17,8 +17,8 @@ from langchain_core.messages import (
 from langchain_core.prompt_values import PromptValue
 from langchain_core.prompts import ChatPromptTemplate
 
-from helpers.exercises import captured
-from helpers.exercises.judging import check, wrong_unless
+from helpers.exercises.judging import check, no_messages, own_parameter, returned, wrong_unless
+from helpers.exercises.running import captured
 
 
 @check("02-messages/pirate", "talk")
@@ -44,16 +44,17 @@ def texts(function: Any) -> None:
     people = [HumanMessage("one"), HumanMessage(picture), HumanMessage("one")]
     messages = [SystemMessage("rule"), people[0], AIMessage("answer"), *people[1:]]
     got, printed = captured(lambda: function(messages))
-    wrong_unless(got is not None, "printed" if printed else "none")
+    returned(got, printed)
     wrong_unless(not isinstance(got, str), "missing", got=got)
     got = list(got)
-    wrong_unless(not any(isinstance(text, BaseMessage) for text in got), "messages")
+    no_messages(got)
     wrong_unless(all(isinstance(text, str) for text in got), "blocks", got=got)
     wrong_unless(not {"rule", "answer"} & set(got), "others", got=got)
+    alone = list(function([AIMessage("alone")]))
+    if got:  # else it may have found nothing in either
+        own_parameter(got, alone, "conversation")
     wrong_unless(got == ["one", "two", "one"], "missing", got=got)
-    wrong_unless(
-        list(function([AIMessage("alone")])) == [], "others", got=function([AIMessage("alone")])
-    )
+    wrong_unless(alone == [], "others", got=alone)
 
 
 @check("02-messages/save-load", "save", "load")
@@ -75,7 +76,7 @@ def save_load(save: Any, load: Any) -> None:
         loaded = load(path)
         save(messages[:1], path)
         again = load(path)
-    wrong_unless(loaded is not None, "none")
+    returned(loaded)
     wrong_unless(
         isinstance(loaded, (list, tuple)) and all(isinstance(m, BaseMessage) for m in loaded),
         "type",

@@ -11,8 +11,8 @@ from langchain_core.messages import (
 )
 from langchain_core.runnables import RunnableLambda
 
-from helpers.exercises import WrongAnswer
-from helpers.exercises.judging import check, choice, wrong_unless
+from helpers.exercises.judging import check, choice, no_message, returned, wrong_unless
+from helpers.exercises.verdict import WrongAnswer
 
 
 @check("03-invoke/brief", "brief")
@@ -30,7 +30,7 @@ def is_cut(function: Any) -> None:
     for reason in ("length", "stop", "tool_calls"):
         given = {"finish_reason": reason}
         got = function(AIMessage("What length?", response_metadata=given))
-        wrong_unless(got is not None, "none")
+        returned(got)
         expected = reason == "length"
         wrong_unless(got is expected, "other", given=given, expected=expected, got=repr(got))
     try:
@@ -55,8 +55,8 @@ def say(function: Any) -> None:
         last = [message.text for message in sent[-1]]
         heard = len(sent) == turn and last[-1:] == [f"question {turn}"]
         wrong_unless(heard, "unheard", got=last)
-        wrong_unless(got is not None, "none")
-        wrong_unless(not isinstance(got, BaseMessage), "message")
+        returned(got)
+        no_message(got)
         wrong_unless(got == f"reply {turn}", "other", got=got, expected=f"reply {turn}")
         strings = [entry for entry in history if isinstance(entry, str) and "reply" in entry]
         wrong_unless(not strings, "texts", got=strings)

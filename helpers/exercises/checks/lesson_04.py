@@ -11,8 +11,8 @@ from langchain_core.messages import (
     BaseMessage,
 )
 
-from helpers.exercises import captured
-from helpers.exercises.judging import check, choice, chunks, wrong_unless
+from helpers.exercises.judging import check, choice, chunks, equal, returned, wrong_unless
+from helpers.exercises.running import captured
 
 
 @check("04-stream/first-token", "first_token")
@@ -25,7 +25,7 @@ def first_token(function: Any) -> None:
             yield chunk
 
     got, printed = captured(lambda: function(stream()))
-    wrong_unless(got is not None, "printed" if printed else "none")
+    returned(got, printed)
     wrong_unless(not isinstance(got, BaseMessage), "chunk")
     wrong_unless(got != "", "empty")
     wrong_unless(got == "Par", "whole", got=got)
@@ -47,7 +47,7 @@ def collect(function: Any) -> None:
         yield AIMessageChunk(content="", response_metadata={"finish_reason": "stop"})
 
     got, shown = captured(lambda: function(stream()), printed)
-    wrong_unless(got is not None, "none")
+    returned(got)
     wrong_unless(isinstance(got, AIMessageChunk), "text", got=type(got).__name__)
     wrong_unless(got.text == "Paris.", "sum", got=got.text)
     wrong_unless(got.response_metadata == {"finish_reason": "stop"}, "rebuilt")
@@ -68,15 +68,15 @@ def sentence(function: Any) -> None:
 
     stream = speech()
     got = function(stream)
-    wrong_unless(got is not None, "none")
+    returned(got)
     wrong_unless(got != "Hello there. How", "beyond")
     wrong_unless(got != "Hello there", "without")
-    wrong_unless(got == "Hello there.", "other", got=got, expected="Hello there.")
+    equal(got, "Hello there.")
     wrong_unless(len(taken) == 4, "greedy")
     wrong_unless(stream.gi_frame is None, "open")  # type: ignore[attr-defined]
     for pieces, expected in ((("你好", "。再", "见。"), "你好。"), (("no", " stop"), "no stop")):
         got = function(chunks(*pieces))
-        wrong_unless(got == expected, "other", got=got, expected=expected)
+        equal(got, expected)
 
 
 choice("04-stream/pieces", right="a", wrong="bc")

@@ -8,12 +8,11 @@ from typing import Any
 
 from langchain_core.messages import (
     AIMessage,
-    BaseMessage,
 )
 from langchain_core.runnables import RunnableLambda
 
-from helpers.exercises import WrongAnswer
-from helpers.exercises.judging import check, choice, wrong_unless
+from helpers.exercises.judging import check, choice, equal, no_messages, returned, wrong_unless
+from helpers.exercises.verdict import WrongAnswer
 
 # How long each question takes: of two calls under way, one always ends well before the other.
 SECONDS = {"one": 0.3, "two": 0.2, "three": 0.23, "four": 0.17, "five": 0.11, "six": 0.05}
@@ -52,12 +51,13 @@ def ask_all(function: Any) -> None:
     desk = Desk()
     questions = ["one", "two", "three", "four"]
     got = function(desk.model, questions)
-    wrong_unless(got is not None, "none")
+    wrong_unless(desk.most > 0, "model")
+    returned(got)
     wrong_unless(isinstance(got, dict), "type", got=type(got).__name__)
-    wrong_unless(not any(isinstance(value, BaseMessage) for value in got.values()), "message")
+    no_messages(got.values())
     expected = {question: f"{question}!" for question in questions}
-    wrong_unless(got == expected, "other", got=got, expected=expected)
-    wrong_unless(desk.most > 1, "slow")
+    equal(got, expected)
+    wrong_unless(desk.most > 1, "one-by-one")
 
 
 @check("05-batch/survivors", "survivors")
@@ -67,22 +67,24 @@ def survivors(function: Any) -> None:
         got = function(desk.model, ["one", "broken", "three"])
     except RuntimeError as error:
         raise WrongAnswer("escaped", error=error) from None
-    wrong_unless(got is not None, "none")
+    wrong_unless(desk.most > 0, "model")
+    returned(got)
     results = list(got) if isinstance(got, (list, tuple)) else []
     failures = [result for result in results if isinstance(result, Exception)]
     wrong_unless(not failures, "exception", got=failures)
-    wrong_unless(not any(isinstance(result, BaseMessage) for result in results), "message")
+    no_messages(results)
     expected = ["one!", None, "three!"]
     wrong_unless(results == expected, "other", got=got, expected=expected)
-    wrong_unless(desk.most > 1, "slow")
+    wrong_unless(desk.most > 1, "one-by-one")
 
 
 @check("05-batch/gentle", "gentle")
 def gentle(function: Any) -> None:
     desk = Desk()
     got = function(desk.model, ["one", "two", "three", "four", "five", "six"])
+    wrong_unless(desk.most > 0, "model")
     wrong_unless("max_concurrency" not in desk.options, "option")
-    wrong_unless(got is not None, "none")
+    returned(got)
     said = [getattr(message, "text", message) for message in got]
     expected = ["one!", "two!", "three!", "four!", "five!", "six!"]
     wrong_unless(said == expected, "other", got=said, expected=expected)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import inspect
 import time
 from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableLambda
 
-from helpers.exercises import WrongAnswer
-from helpers.exercises.judging import check, choice, wrong_unless
+from helpers.exercises.awaiting import run
+from helpers.exercises.judging import check, choice, no_message, no_messages, returned, wrong_unless
+from helpers.exercises.verdict import WrongAnswer
 
 # How long each question takes, in seconds: the second is answered before the first.
 SECONDS = {"one": 0.3, "two": 0.2, "three": 0.23, "four": 0.17, "five": 0.11, "six": 0.05}
@@ -58,58 +57,15 @@ class Desk:
         return AIMessage(f"{question}!")
 
 
-def run(
-    function: Any, *arguments: Any, after: Callable[[], None] = lambda: None
-) -> tuple[Any, bool]:
-    """Return what a coroutine function returns, and whether the event loop was free meanwhile.
-
-    `after` is called before the event loop ends. Raises WrongAnswer: "plain" where
-    `function` is no coroutine function, "generator" where it yields, "unawaited" where it leaves
-    something to await.
-    """
-
-    async def work() -> tuple[Any, bool]:
-        ticks = 0
-
-        async def tick() -> None:
-            nonlocal ticks
-            while True:
-                await asyncio.sleep(0.01)
-                ticks += 1
-
-        ticker = asyncio.create_task(tick())
-        made = function(*arguments)
-        wrong_unless(not inspect.isasyncgen(made), "generator")
-        wrong_unless(inspect.isawaitable(made), "plain")
-        begun = time.perf_counter()
-        got = await made
-        free = time.perf_counter() - begun < 0.1 or ticks > 2
-        ticker.cancel()
-        items = got if isinstance(got, (list, tuple)) else [got]
-        left = [item for item in items if inspect.isawaitable(item)]
-        for item in left:  # put them out of the way without a warning
-            if inspect.iscoroutine(item):
-                item.close()
-            elif isinstance(item, asyncio.Future):
-                item.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await item
-        wrong_unless(not left, "unawaited", got=type(left[0]).__name__ if left else "")
-        await asyncio.sleep(0.05)  # what was cancelled ends now
-        after()
-        return got, free
-
-    return asyncio.run(work())
-
-
 @check("06-async/both", "both")
 def both(function: Any) -> None:
     desk = Desk()
     got, free = run(function, desk.model, "one", "two")
+    wrong_unless(desk.most > 0, "model")
     wrong_unless(free, "blocked")
-    wrong_unless(got is not None, "none")
+    returned(got)
     results = list(got) if isinstance(got, (list, tuple)) else [got]
-    wrong_unless(not any(isinstance(item, BaseMessage) for item in results), "message")
+    no_messages(results)
     expected = ["one!", "two!"]
     wrong_unless(results == expected, "other", got=got, expected=expected)
     wrong_unless(desk.most == 2, "slow")
@@ -120,9 +76,10 @@ def within(function: Any) -> None:
     desk = Desk()
     begun = time.perf_counter()
     got, _ = run(function, desk.model, "six", 3)
+    wrong_unless(desk.most > 0, "model")
     wrong_unless(time.perf_counter() - begun < 1.5, "waits")
-    wrong_unless(got is not None, "none")
-    wrong_unless(not isinstance(got, BaseMessage), "message")
+    returned(got)
+    no_message(got)
     wrong_unless(got == "six!", "other", got=repr(got), expected="'six!'")
     got, free = run(function, desk.model, "seven", 3)
     wrong_unless(free, "blocked")
@@ -153,7 +110,7 @@ def gated(function: Any) -> None:
         got, _ = run(function, [asker(question) for question in SECONDS], 2)
     except RuntimeError as error:
         raise WrongAnswer("loop") if "different event loop" in str(error) else error from None
-    wrong_unless(got is not None, "none")
+    returned(got)
     wrong_unless(isinstance(got, (list, tuple)), "type", got=type(got).__name__)
     expected = [f"{question}!" for question in SECONDS]
     wrong_unless(desk.most <= 2, "many", got=desk.most, limit=2)

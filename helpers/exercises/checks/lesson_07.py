@@ -14,7 +14,15 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableParallel
 from langchain_core.tracers.log_stream import RunLogPatch
 
-from helpers.exercises.judging import check, choice, wrong_unless
+from helpers.exercises.judging import (
+    check,
+    choice,
+    equal,
+    own_parameter,
+    returned,
+    string,
+    wrong_unless,
+)
 
 WORDS = {"writer": "A grey parrot.", "critic": "Too short, I fear."}  # what each model says
 
@@ -35,18 +43,18 @@ def said_by(function: Any) -> None:
             RunnableParallel(first=voice("writer"), second=voice("critic")),
         ):
             awaited = function(chain, {"text": "Go on."}, name)
-            wrong_unless(awaited is not None, "none")
+            returned(awaited)
             wrong_unless(inspect.isawaitable(awaited), "plain")
             got = asyncio.run(_result(awaited))
-            wrong_unless(got is not None, "none")
-            wrong_unless(isinstance(got, str), "type", got=type(got).__name__)
+            returned(got)
+            string(got)
             wrong_unless(
                 sorted(got) != sorted(both), "others", got=got, name=name, expected=expected
             )
             wrong_unless(got != expected * 2, "twice", got=got)
             words = "".join(got.split()) == "".join(expected.split())
             wrong_unless(got == expected or not words, "spaces")
-            wrong_unless(got == expected, "other", got=got, expected=expected)
+            equal(got, expected)
 
 
 async def _result(awaited: Any) -> Any:
@@ -98,7 +106,7 @@ def inside(function: Any) -> None:
     }
     for name, expected in runs.items():
         got = function(list(EVENTS), name)
-        wrong_unless(got is not None, "none")
+        returned(got)
         wrong_unless(isinstance(got, (list, tuple)), "type", got=type(got).__name__)
         got = list(got)
         wrong_unless(got != deep, "deep", got=got, name=name)
@@ -153,12 +161,15 @@ def final_output(function: Any) -> None:
     for log, expected in runs:
         inner = [op["value"] for op in log[-1].ops if op["path"].startswith("/logs/")]
         got = function(log)
-        wrong_unless(got is not None, "none")
+        returned(got)
         whole = isinstance(got, RunLogPatch) or (isinstance(got, dict) and "logs" in got)
         wrong_unless(not whole, "log", got=type(got).__name__)
         wrong_unless(got == expected or got not in inner, "step", got=got)
         wrong_unless(got == expected or got != getattr(expected, "text", None), "text", got=got)
-        wrong_unless(got == expected, "other", got=got, expected=expected)
+        if got != expected:
+            another = patches_of("ChatOpenAI", [AIMessageChunk(content="Hello!")])
+            own_parameter(got, function(another), "patches")
+        equal(got, expected)
 
 
 choice("07-watching-a-run/starts", right="c", wrong="ab")

@@ -14,8 +14,8 @@ from langchain_core.runnables import RunnableLambda
 from langchain_core.tracers.context import collect_runs
 from langchain_core.tracers.schemas import Run
 
-from helpers.exercises import WrongAnswer
-from helpers.exercises.judging import check, choice, wrong_unless
+from helpers.exercises.judging import check, choice, equal, returned, wrong_unless
+from helpers.exercises.verdict import WrongAnswer
 
 
 def message(tokens_in: int | None, tokens_out: int = 0) -> AIMessage:
@@ -46,7 +46,7 @@ def total(function: Any) -> None:
             if not missing:
                 raise
             raise WrongAnswer("crash", error=type(error).__name__) from None
-        wrong_unless(got is not None, "none")
+        returned(got)
         wrong_unless(isinstance(got, (tuple, list)) and len(got) == 2, "shape", got=got)
         wrong_unless(got[0] == tokens, "sum", got=repr(got[0]), expected=tokens)
         wrong_unless(got[1] == missing, "missing", got=repr(got[1]), expected=missing)
@@ -145,7 +145,7 @@ def culprit(function: Any) -> None:
         above = {"RunnableSequence", "outer", "tidied"} - {expected}
         wrong_unless(got not in above, "high", got=got, expected=expected)
         wrong_unless(got != MENDED, "mended", got=got, expected=expected)
-        wrong_unless(got == expected, "other", got=got, expected=expected)
+        equal(got, expected)
 
 
 choice("08-usage-and-tracing/off-switch", right="b", wrong="ac")

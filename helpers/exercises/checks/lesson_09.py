@@ -12,8 +12,8 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult, LLMResult
 from pydantic import Field, ValidationError
 
-from helpers.exercises import WrongAnswer
-from helpers.exercises.judging import check, choice, wrong_unless
+from helpers.exercises.judging import check, choice, equal, returned, string, wrong_unless
+from helpers.exercises.verdict import WrongAnswer
 
 
 class Clerk(BaseChatModel):
@@ -45,9 +45,9 @@ def modern(function: Any) -> None:
                 given = [problem["input"] for problem in error.errors()]
                 wrong_unless(not any(isinstance(one, BaseMessage) for one in given), "draft")
                 raise  # another slip: shown with its line
-        wrong_unless(got is not None, "none")
+        returned(got)
         wrong_unless(not (blocks and isinstance(got, list)), "blocks")
-        wrong_unless(isinstance(got, str), "type", got=type(got).__name__)
+        string(got)
         wrong_unless(len(clerk.heard) == 2, "calls", got=len(clerk.heard))
         expected = [
             [("human", "What is {this}?")],
@@ -56,7 +56,7 @@ def modern(function: Any) -> None:
         for number, (heard, right) in enumerate(zip(clerk.heard, expected, strict=True), 1):
             sent = [(message.type, str(message.text)) for message in heard]
             wrong_unless(sent == right, "sent", number=number, got=sent, expected=right)
-        wrong_unless(got == "Done.", "other", got=got, expected="Done.")
+        equal(got, "Done.")
         for call in warn.call_args_list:
             old = isinstance(call.args[0], LangChainDeprecationWarning)
             wrong_unless(not old, "warns", got=call.args[0])
@@ -82,7 +82,7 @@ def tally(function: Any) -> None:
         [(40, ["five", "six"])],
     ):
         got = function(result_of(*calls))
-        wrong_unless(got is not None, "none")
+        returned(got)
         wrong_unless(isinstance(got, (tuple, list)) and len(got) == 2, "shape", got=got)
         texts, tokens = got
         shaped = isinstance(texts, (list, tuple)) and isinstance(tokens, int)
@@ -130,12 +130,12 @@ def old_calls(function: Any) -> None:
                 got = function(program)
             except Warning as error:
                 raise WrongAnswer("escaped", error=error) from None
-            wrong_unless(got is not None, "none")
+            returned(got)
             wrong_unless(program.runs == 1, "calls", got=program.runs)
             listed = isinstance(got, (list, tuple)) and all(isinstance(text, str) for text in got)
             wrong_unless(listed, "type", got=got)
             wrong_unless("not LangChain's" not in got, "foreign", got=got)
-            wrong_unless(list(got) == texts, "missing", got=got, expected=texts)
+            equal(list(got), texts)
             wrong_unless(list(warnings.filters) == before, "left")
 
 

@@ -12,8 +12,8 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.outputs import ChatGeneration, ChatResult
 
-from helpers.exercises import WrongAnswer
-from helpers.exercises.judging import check, wrong_unless
+from helpers.exercises.judging import check, returned, wrong_unless
+from helpers.exercises.verdict import WrongAnswer
 from helpers.views import providers
 
 NAME = {"model_name": "a-model"}
@@ -59,7 +59,8 @@ def ask(function: Any) -> None:
             if number == 1:
                 raise WrongAnswer("text", expected=answer.text, got=repr(error)) from None
             raise WrongAnswer("uncounted", got=repr(error)) from None
-        wrong_unless(got is not None, "none")
+        returned(got)
+        wrong_unless(bool(model.heard), "model")
         wrong_unless(model.heard[-1:] == [question], "unasked", expected=question, got=model.heard)
         wrong_unless(isinstance(got, (tuple, list)) and len(got) == 2, "shape", got=got)
         wrong_unless(got[0] == answer.text, "text", expected=answer.text, got=got[0])
@@ -134,7 +135,7 @@ def pick(function: Any) -> None:
     right = {"openai:gpt-6-luna": "model", "acme:some/model": "model", "zenith:llama3:8b": "colon"}
     for given, key in right.items():
         got = outcome(given)
-        wrong_unless(got is not None, "none")
+        returned(got)
         expected = ": ".join(given.split(":", 1))
         good = any(got is model for model in made) and got.said == expected
         wrong_unless(good, key, given=given, expected=given.partition(":")[2], got=repr(got))

@@ -17,14 +17,21 @@ from langchain_core.exceptions import (
 )
 from langchain_core.messages import (
     AIMessageChunk,
-    BaseMessage,
 )
 from langchain_openai import ChatOpenAI
 
 from helpers.backend import faults
 from helpers.builtin import MODEL as BUILT_IN
-from helpers.exercises import WrongAnswer
-from helpers.exercises.judging import answer_of, check, choice, chunks, wrong_unless
+from helpers.exercises.judging import (
+    answer_of,
+    check,
+    choice,
+    chunks,
+    no_message,
+    returned,
+    wrong_unless,
+)
+from helpers.exercises.verdict import WrongAnswer
 
 
 def without_waiting() -> Any:
@@ -55,8 +62,8 @@ def ask_in_a_storm(function: Any) -> None:
         wrong_unless(
             len(calls) > 0, "text" if got == question else "model", got=got, expected=expected
         )
-        wrong_unless(got is not None, "none")
-        wrong_unless(not isinstance(got, BaseMessage), "message")
+        returned(got)
+        no_message(got)
         wrong_unless(got == expected, "text", got=got, expected=expected)
     temporary: dict[str, Callable[[], faults.Calls]] = {
         "rate_limit()": faults.rate_limit,
@@ -96,7 +103,7 @@ def keep(function: Any) -> None:
                 got = function(stream)
             except ModelError as error:
                 raise WrongAnswer("escaped", error=type(error).__name__) from None
-        wrong_unless(got is not None, "none")
+        returned(got)
         wrong_unless(isinstance(got, (tuple, list)) and len(got) == 2, "shape", got=got)
         text, complete = got
         wrong_unless(isinstance(text, str) and isinstance(complete, bool), "shape", got=got)

@@ -16,8 +16,8 @@ from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import tool
 from pydantic import BaseModel, ValidationError
 
-from helpers.exercises import WrongAnswer
-from helpers.exercises.judging import check, choice, wrong_unless
+from helpers.exercises.judging import check, choice, equal, no_message, returned, wrong_unless
+from helpers.exercises.verdict import WrongAnswer
 
 
 def as_messages(given: Any) -> list[BaseMessage]:
@@ -37,7 +37,7 @@ def card(function: Any) -> None:
         return AIMessage("squawk")
 
     chain = function(RunnableLambda(reply))
-    wrong_unless(chain is not None, "none")
+    returned(chain)
     wrong_unless(callable(getattr(chain, "invoke", None)), "type", got=type(chain).__name__)
     for term in ("moulting", "nesting"):
         got = chain.invoke({"term": term})
@@ -48,7 +48,7 @@ def card(function: Any) -> None:
         wrong_unless(got["term"] != {"term": term}, "nested")
         wrong_unless(not isinstance(got.get("answer"), BaseMessage), "message")
         expected = {"term": term, "answer": "squawk"}
-        wrong_unless(got == expected, "other", got=got, expected=expected)
+        equal(got, expected)
 
 
 @check("12-chains/ticket", "Ticket")
@@ -69,7 +69,7 @@ def ticket(model: Any) -> None:
         wrong_unless(isinstance(made, model), "lost", given=given, got=made)
         got = {name: getattr(made, name, None) for name in ("name", "adults", "children")}
         expected = {"children": 0, **given}
-        wrong_unless(got == expected, "other", got=got, expected=expected)
+        equal(got, expected)
     bad: list[dict[str, Any]] = [
         {"name": "Ada", "adults": 0},
         {"name": "Ada", "adults": 1, "children": -1},
@@ -113,8 +113,11 @@ TURNS = [
 def ask(function: Any) -> None:
     question = "How much is it?"
 
+    heard: list[list[BaseMessage]] = []
+
     def reply(given: Any) -> AIMessage:
         messages = as_messages(given)
+        heard.append(messages)
         questions = [message.text for message in messages if isinstance(message, HumanMessage)]
         wrong_unless(question in questions, "unasked", question=question)
         results = [message for message in messages if isinstance(message, ToolMessage)]
@@ -140,10 +143,11 @@ def ask(function: Any) -> None:
         return AIMessage("It is 42.")
 
     got = function(RunnableLambda(reply), {"double": double, "half": half}, question)
-    wrong_unless(got is not None, "none")
-    wrong_unless(not isinstance(got, BaseMessage), "message")
+    wrong_unless(bool(heard), "model")
+    returned(got)
+    no_message(got)
     wrong_unless(got != "", "calls")
-    wrong_unless(got == "It is 42.", "other", got=got, expected="It is 42.")
+    equal(got, "It is 42.")
 
 
 choice("12-chains/who", right="c", wrong="ab")

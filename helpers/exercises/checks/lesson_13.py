@@ -9,8 +9,8 @@ from langchain_core.messages import (
     HumanMessage,
 )
 
-from helpers.exercises import WrongAnswer
-from helpers.exercises.judging import check, wrong_unless
+from helpers.exercises.judging import a_class, check, wrong_unless
+from helpers.exercises.verdict import WrongAnswer
 
 
 @check("13-parrot-link/small", "small")
@@ -24,7 +24,7 @@ def small(parrot: Any) -> None:
 
 @check("13-parrot-link/shout", "ChatShout")
 def shout(model: Any) -> None:
-    wrong_unless(isinstance(model, type), "instance")
+    a_class(model, "ChatShout")
     blocks = HumanMessage([{"type": "text", "text": "abra"}])
     try:
         said = model().invoke([HumanMessage("first"), HumanMessage("Cadabra")]).text
@@ -41,7 +41,7 @@ def shout(model: Any) -> None:
 
 @check("13-parrot-link/words-streamed", "WordParrot")
 def words(model: Any) -> None:
-    wrong_unless(isinstance(model, type), "instance")
+    a_class(model, "WordParrot")
     parrot = model(model="parrot-1", parrot_buffer_length=16)
     heard = "one two  three four"
     try:

@@ -11,9 +11,9 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.outputs import ChatGenerationChunk
 from pydantic import ValidationError
 
-from helpers.exercises import WrongAnswer
-from helpers.exercises.checks.lesson_06 import run
-from helpers.exercises.judging import check, wrong_unless
+from helpers.exercises.awaiting import run
+from helpers.exercises.judging import a_class, check, string, wrong_unless
+from helpers.exercises.verdict import WrongAnswer
 
 # How the threads are called that an answer may start: asyncio's, a pool's, its own.
 THREADS = ("asyncio_", "ThreadPoolExecutor", "Thread-")
@@ -40,7 +40,7 @@ def added(model: Any, text: str) -> tuple[list[str], AIMessageChunk]:
 
 @check("14-parrot-link-for-real/agree", "EchoParrot")
 def agree(model: Any) -> None:
-    wrong_unless(isinstance(model, type), "instance")
+    a_class(model, "EchoParrot")
     for text, words in {"abra cadabra  x": ["abra ", "cadabra  ", "x"], "abc": ["abc"]}.items():
         whole = model().invoke([HumanMessage(text)])
         expected = {"model_name": "echo-1", "finish_reason": "stop"}
@@ -69,7 +69,7 @@ def agree(model: Any) -> None:
 def cut(function: Any) -> None:
     def result(text: str, stop: list[str]) -> str:
         got = function(text, list(stop))
-        wrong_unless(isinstance(got, str), "type", got=type(got).__name__)
+        string(got)
         return str(got)
 
     got = result("abracadabra", ["c"])
@@ -109,7 +109,7 @@ def cut(function: Any) -> None:
 
 @check("14-parrot-link-for-real/nap", "NappingParrot")
 def nap(model: Any) -> None:
-    wrong_unless(isinstance(model, type), "instance")
+    a_class(model, "NappingParrot")
     before = set(threading.enumerate())
     threads: set[threading.Thread] = set()
 

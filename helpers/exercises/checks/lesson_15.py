@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from helpers.exercises.judging import check, choice, wrong_unless
+from helpers.exercises.judging import check, choice, returned, wrong_unless
 
 
 @check("15-train-your-own/targets", "targets_of")
@@ -16,7 +16,7 @@ def targets(function: Any) -> None:
     ):
         expected = [token if said else -100 for token, said in zip(ids, spoken, strict=True)]
         got = function(list(ids), list(spoken))
-        wrong_unless(got is not None, "none")
+        returned(got)
         shown = repr(got)[:60]
         wrong_unless(isinstance(got, (list, tuple)), "list", got=shown)
         moved = ([*expected[1:], *end] for end in ([], [-100]))

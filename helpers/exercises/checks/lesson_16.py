@@ -17,8 +17,8 @@ from langchain_core.messages import (
 from langchain_core.tools import BaseTool
 from pydantic import ValidationError
 
-from helpers.exercises import WrongAnswer
-from helpers.exercises.judging import check, choice, wrong_unless
+from helpers.exercises.judging import check, choice, returned, wrong_unless
+from helpers.exercises.verdict import WrongAnswer
 
 RULE = SystemMessage("You sell perches.")
 CALL = {"name": "find_order", "args": {"number": 7}, "id": "call_a", "type": "tool_call"}
@@ -68,7 +68,7 @@ def fit(function: Any) -> None:
 
 def judge_fit(got: Any, expected: list[BaseMessage], limit: int) -> None:
     """Raise WrongAnswer unless `got` are the `expected` messages; the first thing amiss is named."""
-    wrong_unless(got is not None, "none")
+    returned(got)
     messages = isinstance(got, (list, tuple)) and all(isinstance(m, BaseMessage) for m in got)
     wrong_unless(messages, "type", got=got)
     came = {"got": kinds(got), "expected": kinds(expected)}
@@ -98,7 +98,7 @@ def order_tool(function: Any) -> None:
     made = {customer: function(customer, orders) for customer in ("Ada", "Grace")}
     wrong_unless(orders == ORDERS, "changed")
     for customer, found in made.items():
-        wrong_unless(found is not None, "none")
+        returned(found)
         wrong_unless(isinstance(found, BaseTool), "type", got=type(found).__name__)
         wrong_unless(found.name == "find_order", "name", got=found.name)
         asked = found.tool_call_schema.model_json_schema()["properties"]

@@ -1,0 +1,34 @@
+"""What the lessons' sources say of their exercises: names, texts and model answers."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+
+from helpers.setup import ROOT
+
+# The builder makes both from the sources; the second is not handed out with every copy.
+TEXTS_FILE = Path(__file__).with_name("texts.json")
+SOLUTIONS_FILE = ROOT / "notebooks" / "source" / "solutions.json"
+
+
+@functools.cache
+def all_texts() -> dict[str, dict[str, dict[str, str]]]:
+    """Return the texts of all exercises, name -> key -> language -> text."""
+    texts: dict[str, dict[str, dict[str, str]]] = json.loads(TEXTS_FILE.read_text(encoding="utf-8"))
+    return texts
+
+
+def lessons() -> list[str]:
+    """Return the names of the lessons that have exercises, in their order."""
+    return sorted({name.partition("/")[0] for name in all_texts()})
+
+
+def solution_code(name: str, lang: str) -> str | None:
+    """Return the model answer to the exercise `name`, None where no solutions were handed out."""
+    try:
+        solutions = json.loads(SOLUTIONS_FILE.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return str(solutions[name][lang])

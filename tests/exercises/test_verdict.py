@@ -1,0 +1,84 @@
+"""Tests of how checks are found, and of what they may say."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+from helpers.exercises import exercise, texts, verdict
+from helpers.exercises.verdict import CORRECT, INCORRECT, SHARED, WrongAnswer
+from helpers.i18n import LANGUAGES, _
+
+FOLDER = Path(verdict.__file__).parent
+
+
+def test_an_unknown_exercise_names_those_there_are() -> None:
+    with pytest.raises(LookupError, match="'04-stream/nothing'.*04-stream/first-token"):
+        exercise("04-stream/nothing")
+
+
+def test_of_the_checks_only_those_of_the_lesson_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def loaded() -> list[str]:
+        return [name for name in sys.modules if ".checks.lesson_" in name]
+
+    for name in loaded():
+        monkeypatch.delitem(sys.modules, name)
+    verdict.check_of("14-parrot-link-for-real/nap")
+    assert loaded() == ["helpers.exercises.checks.lesson_14"]
+
+
+@pytest.mark.parametrize("module", ["judging", "awaiting"])
+def test_a_shared_judgement_has_a_shared_message(module: str) -> None:
+    keys = keys_in(ast.parse((FOLDER / f"{module}.py").read_text("utf-8")))
+    assert keys and keys <= set(SHARED)
+
+
+def test_what_is_said_for_all_is_said_once() -> None:
+    """No exercise repeats in a text of its own, in all languages, what is said for all of them."""
+    shared = {tuple(_(text, lang) for lang in LANGUAGES) for text in SHARED.values()}
+    for name, own in texts.all_texts().items():
+        for key, said in own.items():
+            assert tuple(said[lang] for lang in LANGUAGES) not in shared, (name, key)
+
+
+def test_a_wrong_answer_is_an_exception_with_its_fields() -> None:
+    error = WrongAnswer("whole", got="x")
+    assert (error.key, error.fields) == ("whole", {"got": "x"})
+
+
+@pytest.mark.parametrize(("answer", "outcome"), [("b", CORRECT), ("B)", CORRECT), ("(b)", CORRECT), ("b) the server", CORRECT), ("", INCORRECT), ("ab", INCORRECT), ("ac", INCORRECT), (None, INCORRECT)])  # fmt: skip
+def test_a_choice_is_a_letter_however_it_is_written(answer: object, outcome: str) -> None:
+    assert exercise("00-start/both").judge(answer).outcome == outcome
+
+
+def keys_in(tree: ast.AST) -> set[str]:
+    """Return the keys of messages that the code raises."""
+    places = {"wrong_unless": 1, "WrongAnswer": 0}
+    return {
+        constant.value
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
+        for argument in call.args[places.get(call.func.id, 9) :][:1]
+        for constant in ast.walk(argument)
+        if isinstance(constant, ast.Constant) and isinstance(constant.value, str)
+    }
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("checks/lesson_*.py")))
+def test_a_check_may_only_use_messages_that_exist(path: Path) -> None:
+    """Each key that a check can raise stands in the lesson's texts."""
+    tree = ast.parse(path.read_text("utf-8"))
+    number = path.stem[-2:]
+    own = {name: set(said) for name, said in texts.all_texts().items() if name.startswith(number)}
+    judged = 0
+    for function in tree.body:
+        for decorator in getattr(function, "decorator_list", []):
+            if isinstance(decorator, ast.Call) and isinstance(decorator.args[0], ast.Constant):
+                name = str(decorator.args[0].value)
+                judged += 1
+                assert keys_in(function) <= own[name] | set(SHARED), name
+    assert judged or "choice(" in path.read_text("utf-8")
+    assert keys_in(tree) <= set(SHARED).union(*own.values())

@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Generator, Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +36,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the tests away from real models, keys and accounts.
-
-    The networks that notebooks train are kept in a folder of this run, which its workers share.
-    """
+    """Keep the tests away from real models, keys and accounts, and from networks of the learner."""
     if trained.FOLDER_VARIABLE not in os.environ:
-        folder = os.environ[trained.FOLDER_VARIABLE] = tempfile.mkdtemp(prefix="course-trained-")
-        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+        os.environ[trained.FOLDER_VARIABLE] = str(folder_for_networks(config))
     sharing.begin(config)
     os.environ["COURSE_PACE"] = "0"
     # A network learns on one thread: beside other tests, two mostly wait for each other.
@@ -52,6 +49,23 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[CHOICE] = quick.choose(quick.changed())
     config.stash[ENVIRONMENT] = without_real_model()
     set_environment(config.stash[ENVIRONMENT])
+
+
+def folder_for_networks(config: pytest.Config) -> Path:
+    """Return the folder, shared by all workers, for the networks that notebooks train.
+
+    Where everything is to be tested it is one of this run, so that they are trained. Elsewhere it
+    stays: a network is kept under a key of all the code and data that make it, and the folder under
+    the versions of the packages. What a lesson saves under a plain name goes, so that it saves it.
+    """
+    if os.environ.get("CI") or trained.missing():
+        folder = Path(tempfile.mkdtemp(prefix="course-trained-"))
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+        return folder
+    versions = "-".join(map(metadata.version, ("torch", "transformers", "peft")))
+    folder = config.cache.mkdir("trained") / versions
+    shutil.rmtree(folder / "shop", ignore_errors=True)
+    return folder
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

@@ -75,25 +75,30 @@ def assemble(
     solution: bool = False,
 ) -> Any:
     """Return the lesson's notebook in `lang`, not yet executed, with stubs or with the solutions."""
-    cells = [nbformat.v4.new_markdown_cell(header(lesson, lang, previous, following), id="title")]
+    cells = [new_cell("markdown", "title", header(lesson, lang, previous, following), [])]
     for cell in lesson.cells[1:]:
         if "." in cell.id:  # a text or a test of an exercise
             continue
-        text = cell.source(lang, solution)
-        metadata = {"tags": cell.tags} if cell.tags else {}
-        if cell.kind == "code":
-            cells.append(nbformat.v4.new_code_cell(text, id=cell.id, metadata=metadata))
-        else:
-            cells.append(nbformat.v4.new_markdown_cell(text, id=cell.id, metadata=metadata))
-    links = neighbours(lang, previous, following)
-    if links:
-        cells.append(nbformat.v4.new_markdown_cell(links, id=LINKS))
-    notebook = nbformat.v4.new_notebook(cells=cells)
+        cells.append(new_cell(cell.kind, cell.id, cell.source(lang, solution), cell.tags))
+    if links := neighbours(lang, previous, following):
+        cells.append(new_cell("markdown", LINKS, links, []))
+    notebook = nbformat.from_dict({**nbformat.v4.new_notebook(), "cells": cells})
     if lesson.training:  # nbmake reads the time-out, tests/plugin.py the rest
         notebook.metadata["execution"] = {"timeout": TRAINING_TIMEOUT}
         notebook.metadata["training"] = True
     saving.stabilize(notebook)
     return notebook
+
+
+def new_cell(kind: str, ident: str, text: str, tags: list[str]) -> dict[str, Any]:
+    """Return a cell that has not run. It is looked at when its notebook is written.
+
+    nbformat's own functions look at each cell when it is made, which takes longer than all the rest.
+    """
+    cell = {"id": ident, "cell_type": kind, "source": text, "metadata": {}}
+    if tags:
+        cell["metadata"] = {"tags": list(tags)}
+    return cell | ({"execution_count": None, "outputs": []} if kind == "code" else {})
 
 
 def assemble_all(lessons: list[Lesson], solution: bool = False) -> dict[tuple[str, str], Any]:

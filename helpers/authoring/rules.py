@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -106,6 +107,7 @@ class Features:
     words: str
 
 
+@functools.cache  # the English is held against each language
 def features(text: str) -> Features:
     """Take a prose cell apart."""
     tokens = MARKDOWN.parse(text)
@@ -182,6 +184,7 @@ class _Mask(ast.NodeTransformer):
         return node
 
 
+@functools.cache  # most cells are the same text in all languages
 def skeleton(code: str) -> str:
     """Return the syntax tree of `code` (top-level await allowed) with its strings masked.
 

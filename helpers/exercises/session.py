@@ -143,7 +143,7 @@ class Exercise:
         code = solution_code(self.name, i18n.language())
         if code is None:
             return _("This copy of the course comes without solutions. Ask whoever gave it to you.")
-        return f"{_('**Model answer.**')}\n\n```python\n{code}\n```"
+        return _("**Model answer.**") + f"\n\n```python\n{code}\n```"
 
     def _panel(self, text: str) -> Any:
         """Return the three buttons, with `text` below them, as a widget."""

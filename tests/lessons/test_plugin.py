@@ -45,20 +45,27 @@ def test_a_notebook_that_trains_is_skipped_where_that_cannot_be_and_fails_where_
     needs.needed_by_page(trains)
 
 
-def test_all_workers_keep_trained_networks_in_one_folder_and_it_goes_at_the_end(
-    tmp_path: Path,
+@pytest.mark.parametrize("all_is_to_be_tested", [True, False])
+def test_all_workers_keep_trained_networks_in_one_folder_which_goes_where_all_is_to_be_tested(
+    all_is_to_be_tested: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("CI", "1" if all_is_to_be_tested else "")
     where = tmp_path / "where"
     (tmp_path / "test_where.py").write_text(
         "import os, pytest\n@pytest.mark.parametrize('n', range(8))\ndef test(n):\n"
         f"    open({str(where)!r}, 'a').write(os.environ['COURSE_TRAINED'] + '\\n')\n"
-        "    assert os.path.isdir(os.environ['COURSE_TRAINED'])\n",
+        "    os.makedirs(os.environ['COURSE_TRAINED'] + '/shop', exist_ok=True)\n",
         encoding="utf-8",
     )
     code, said = pytest_on(tmp_path, "-n", "2")
     assert code == 0, said
     (folder,) = set(where.read_text("utf-8").splitlines())
-    assert not Path(folder).exists() and not folder.startswith(str(ROOT))
+    stays = not all_is_to_be_tested and not trained.missing()
+    assert Path(folder).exists() is stays and not folder.startswith(str(ROOT))
+    if stays:
+        (tmp_path / "test_where.py").write_text("def test(): pass", encoding="utf-8")
+        pytest_on(tmp_path)
+        assert Path(folder).exists() and not Path(folder, "shop").exists()
 
 
 def pytest_on(folder: Path, *options: str) -> tuple[int, str]:

@@ -58,7 +58,8 @@ def folder_for_networks(config: pytest.Config) -> Path:
     stays: a network is kept under a key of all the code and data that make it, and the folder under
     the versions of the packages. What a lesson saves under a plain name goes, so that it saves it.
     """
-    if os.environ.get("CI") or trained.missing():
+    cached = config.pluginmanager.hasplugin("cacheprovider")
+    if os.environ.get("CI") or trained.missing() or not cached:
         folder = Path(tempfile.mkdtemp(prefix="course-trained-"))
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
         return folder

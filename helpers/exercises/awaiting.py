@@ -18,8 +18,9 @@ def close(coroutine: Coroutine[Any, Any, Any]) -> None:
     `asyncio.wait_for(chat.ainvoke(…), 3)`, not awaited, holds another one.
     """
     held = list((inspect.getcoroutinelocals(coroutine) or {}).values())
-    for item in [coroutine, *held]:
-        if inspect.iscoroutine(item):
+    coroutine.close()
+    for item in held:
+        if inspect.iscoroutine(item) and inspect.getcoroutinestate(item) == inspect.CORO_CREATED:
             item.close()
 
 

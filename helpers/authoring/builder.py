@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,12 @@ from helpers.authoring.source import (
     SourceError,
     lesson_paths,
     read_lesson,
+    read_text,
     restamp,
 )
 from helpers.backend import saving, without_real_model
 from helpers.exercises import texts as exercise_files
-from helpers.i18n import LANGUAGES, _
+from helpers.i18n import LANGUAGES, _, listed
 from helpers.setup import ROOT
 from helpers.setup.files import write_whole
 from helpers.setup.processes import typed
@@ -220,22 +222,43 @@ def read_course(names: list[str] | None = None) -> tuple[list[Lesson], list[Less
     return lessons, [lesson for lesson in lessons if lesson.name in wanted]
 
 
+def try_to_write(folders: list[Path]) -> None:
+    """Make the folders that are missing. Raises SourceError for one in which nothing can be written."""
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except (FileExistsError, NotADirectoryError):
+            text = _(
+                "{path} cannot be a folder: a file of its name, or of a folder's above it, exists."
+            )
+            raise SourceError(text.format(path=folder)) from None
+        except OSError as error:
+            text = _("Nothing can be written to the folder {path} ({error}). Choose another one.")
+            raise SourceError(text.format(path=folder, error=error.strerror)) from None
+
+
 def build(names: list[str], teachers: Path | None = None) -> list[Problem]:
     """Build and execute the lessons named (none named: all); return the problems, none when done.
 
     With `teachers` they are written below that folder, with the solutions. A notebook whose code
     misbehaves, or that needs packages which are missing, is not written; the others are.
 
-    Raises SourceError for an unknown name, without sources, and for `teachers` in `notebooks/`.
+    Raises SourceError, before anything runs, for an unknown name, without sources, for `teachers`
+    in `notebooks/`, and for a folder that cannot be written to.
     """
     if teachers and NOTEBOOKS.resolve() in (teachers.resolve(), *teachers.resolve().parents):
-        what = f"{teachers} lies in notebooks/: the teacher's edition belongs elsewhere"
-        raise SourceError(what)
+        text = _("{path} lies in notebooks/: the teacher's edition belongs elsewhere.")
+        raise SourceError(text.format(path=teachers))
     lessons, chosen = read_course(names)
     wrong = {lesson.name: rules.check(lesson) for lesson in lessons}
     problems = [problem for lesson in chosen for problem in wrong[lesson.name]]
     if problems:
         return problems
+    try_to_write([(teachers or NOTEBOOKS) / lang for lang in LANGUAGES])
+    if not teachers:
+        try_to_write([exercise_files.TEXTS_FILE.parent, exercise_files.SOLUTIONS_FILE.parent])
     notebooks = assemble_all(lessons, solution=teachers is not None)
     if names_missing := trained.missing():
         needed = ", ".join(names_missing)
@@ -325,12 +348,17 @@ def translated(lesson: str, cell: str, lang: str) -> str:
     """
     (path,) = lesson_paths([lesson])
     if lang not in LANGUAGES[1:]:
-        raise SourceError(f"Translations are {' and '.join(LANGUAGES[1:])}, not {lang!r}.")
+        text = _("Translations are {languages}, not {lang!r}.")
+        raise SourceError(text.format(languages=listed(LANGUAGES[1:]), lang=lang))
     found = [c for c in read_lesson(path).cells if c.id == cell]
     if not found:
-        raise SourceError(f"{path.stem} has no cell {cell!r}.")
+        text = _("{lesson} has no cell {cell!r}.")
+        raise SourceError(text.format(lesson=path.stem, cell=cell))
     if not found[0].translated:
-        raise SourceError(f"{path.stem}, cell {cell!r}: there is nothing to translate.")
+        text = _("{lesson}, cell {cell!r}: there is nothing to translate.")
+        raise SourceError(text.format(lesson=path.stem, cell=cell))
     file = found[0].file
-    write_whole(file, restamp(file.read_text(encoding="utf-8"), found[0], lang))
+    text = restamp(read_text(file), found[0], lang)
+    try_to_write([file.parent])
+    write_whole(file, text)
     return f"{path.stem}, cell {cell!r}, {lang}: stamped {found[0].stamp()}"

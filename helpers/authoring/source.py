@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 import yaml
 
 from helpers.authoring.problems import Problem
-from helpers.i18n import LANGUAGES
+from helpers.i18n import LANGUAGES, _, listed
 from helpers.i18n.typography import typeset_french
 from helpers.setup import ROOT, CourseError
 
@@ -108,18 +110,30 @@ class Lesson:
 def lesson_paths(names: list[str] | None = None) -> list[Path]:
     """Return the source files of the lessons named ("04", "stream" or "04-stream"); none named: all.
 
-    Raises SourceError for a name that no lesson has, and where there is no lesson at all.
+    Raises SourceError for a name that no lesson has, where there is no lesson at all, and where two
+    sources have one number or an exercises' file stands alone, as copies do.
     """
-    paths = sorted(p for p in SOURCE.glob("[0-9][0-9]-*.md") if not p.stem.endswith(EXERCISES))
+    found = sorted(SOURCE.glob("[0-9][0-9]-*.md"))
+    paths = [path for path in found if not path.stem.endswith(EXERCISES)]
     if not paths:  # or the texts of the exercises would be made of nothing
-        raise SourceError("There is no lesson in notebooks/source: this copy has no sources.")
+        text = _("There is no lesson in notebooks/source: this copy has no sources.")
+        raise SourceError(text)
+    for number, copies in itertools.groupby(paths, key=lambda path: path.name[:2]):
+        if len(both := [path.name for path in copies]) > 1:
+            text = _("Two sources have the number {number}: {files}. Take one away.")
+            raise SourceError(text.format(number=number, files=listed(both)))
+    for path in found:
+        lesson = path.with_name(f"{path.stem.removesuffix(EXERCISES)}.md")
+        if lesson not in paths:
+            text = _("{file} belongs to no lesson: there is no {lesson}. Take it away.")
+            raise SourceError(text.format(file=path.name, lesson=lesson.name))
     chosen = []
     for name in names or []:
-        found = [p for p in paths if name in (p.stem, p.stem[:2], p.stem[3:])]
-        if not found:
-            known = ", ".join(p.stem for p in paths)
-            raise SourceError(f"There is no lesson {name!r}. The lessons are: {known}.")
-        chosen += found
+        named = [p for p in paths if name in (p.stem, p.stem[:2], p.stem[3:])]
+        if not named:
+            text = _("There is no lesson {name!r}. The lessons are: {known}.")
+            raise SourceError(text.format(name=name, known=listed(p.stem for p in paths)))
+        chosen += named
     return chosen if names else paths
 
 
@@ -129,9 +143,32 @@ def files(path: Path) -> list[Path]:
     return [path, beside] if beside.exists() else [path]
 
 
+def read_text(file: Path) -> str:
+    """Return what stands in a source file, without the byte-order mark that some editors put first."""
+    return file.read_text(encoding="utf-8-sig")
+
+
+def invisible(text: str) -> list[tuple[int, str]]:
+    """Return (line number, name) of each character that nobody sees and that others stumble over.
+
+    Those are control and format characters and separators of lines other than the line end itself.
+    A joiner that makes one emoji out of several is none of them.
+    """
+    found = []
+    line = 1
+    for before, character in itertools.pairwise(f" {text}"):
+        line += before == "\n"
+        joins = character == "\u200d" and unicodedata.category(before) in ("So", "Sk", "Mn")
+        hidden = unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp")
+        if hidden and character not in "\n\t" and not joins:
+            name = unicodedata.name(character, "a control character")
+            found.append((line, f"U+{ord(character):04X} ({name})"))
+    return found
+
+
 def read_head(path: Path) -> dict[str, Any]:
     """Return what stands in the head of a source file; much faster than reading all of it."""
-    head = re.match(r"---\n(.*?)^---\n", path.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    head = re.match(r"---\n(.*?)^---\n", read_text(path), re.DOTALL | re.MULTILINE)
     return dict(yaml.safe_load(head[1])) if head else {}
 
 
@@ -150,7 +187,10 @@ def read_lesson(path: Path) -> Lesson:
     head: dict[str, Any] = {}
     for file in files(path):
         try:
-            notebook = jupytext.reads(file.read_text(encoding="utf-8"), fmt="md:myst")
+            text = read_text(file)
+            if hidden := invisible(text):
+                return Lesson(name, 0, [], [unseen(name, file, *one) for one in hidden])
+            notebook = jupytext.reads(text, fmt="md:myst")
         except (ValueError, yaml.YAMLError, MystMetadataParsingError, ValidationError) as error:
             what = f"{file.name} cannot be read as MyST Markdown: {error}"
             return Lesson(name, 0, [], [Problem(name, "", "", what)])
@@ -171,6 +211,12 @@ def read_lesson(path: Path) -> Lesson:
         what = "in the file's head, `training:` is true or it is not there"
         problems.append(Problem(name, "title", "en", what))
     return Lesson(name, minutes, cells, problems, training is True)
+
+
+def unseen(lesson: str, file: Path, line: int, character: str) -> Problem:
+    """Return the problem that an invisible character is."""
+    what = f"line {line} of {file.name} has an invisible {character}: take it out"
+    return Problem(lesson, "", "", what)
 
 
 def cells_in(raw: list[Any], file: Path, lesson: str, problems: list[Problem]) -> list[Cell]:
@@ -243,4 +289,5 @@ def restamp(text: str, cell: Cell, lang: str) -> str:
                 stale = number + 1 < len(lines) and lines[number + 1].startswith(":of:")
                 lines[number + 1 : number + 1 + stale] = [f":of: {{{pairs}}}\n"]
                 return "".join(lines)
-    raise SourceError(f"Cell {cell.id!r} has no text in {lang!r} to stamp.")
+    text = _("Cell {cell!r} has no text in {lang!r} to stamp.")
+    raise SourceError(text.format(cell=cell.id, lang=lang))

@@ -50,8 +50,8 @@ def in_code() -> Catalog:
 
 def read(lang: str) -> Catalog:
     """Return the catalogue of `lang` as it is kept."""
-    with path_of(lang).open("rb") as file:
-        catalogue = read_po(file, locale=lang, domain=i18n.DOMAIN)
+    lines = path_of(lang).read_text(encoding="utf-8-sig").splitlines(keepends=True)
+    catalogue = read_po(lines, locale=lang, domain=i18n.DOMAIN)
     catalogue.creation_date = UNDATED
     return catalogue
 

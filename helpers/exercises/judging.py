@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 
 from langchain_core.messages import AIMessageChunk, BaseMessage
@@ -11,15 +12,24 @@ from langchain_openai import ChatOpenAI
 from helpers import backend, i18n
 from helpers.exercises.verdict import CHECKS, Check, WrongAnswer
 
+# A word outside Chinese text; what an apostrophe joins is one.
+WORD = re.compile(r"[^\W_\u3400-\u9fff]+(?:['’][^\W_\u3400-\u9fff]+)*")
+# English "a" and French "a" ahead of another word: not the letter.
+LITTLE_WORD = re.compile(r"(?<=\W)(?<!or )(?<!and )(?<!ou )(?<!et )a (?=\w)(?!or |and |ou |et )")
 
-def check(name: str, *names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+
+def check(
+    name: str, *names: str, asks: bool = False
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register the decorated function as the judge of exercise `name`, whose answers are `names`.
 
-    The function gets the answers' values and raises WrongAnswer with the key of a message.
+    The function gets the answers' values and raises WrongAnswer with the key of a message. `asks`
+    says that the chat model is asked which `start` has chosen: with a server of the learner's, the
+    check may take longer.
     """
 
     def register(judge: Callable[..., None]) -> Callable[..., None]:
-        CHECKS[name] = Check(names, judge)
+        CHECKS[name] = Check(names, judge, asks)
         return judge
 
     return register
@@ -30,13 +40,27 @@ def choice(name: str, right: str, wrong: str) -> None:
 
     @check(name, "answer")
     def judge(answer: object) -> None:
-        said = re.match(r"\W*([a-z])(?!\w)", str(answer).lower())  # "b", "b)", "b) the server"
-        letter = said[1] if said else ""
+        letter = letter_in(str(answer), right + wrong)
         if letter in list(wrong):
             raise WrongAnswer(letter)
         if letter != right:
             letters = sorted(wrong + right)
             raise WrongAnswer("choices", letters=i18n.listed(letters), example=letters[0])
+
+
+def letter_in(text: str, letters: str) -> str:
+    """Return which one of `letters` an answer in words names, "" for none and for several."""
+    said = plain(text).strip()
+    for words in (LITTLE_WORD.sub("", said), said):
+        named = set(WORD.findall(words)) & set(letters)
+        if named:
+            return named.pop() if len(named) == 1 else ""
+    return ""
+
+
+def plain(text: str) -> str:
+    """Return what a person wrote for comparing: without case, and full-width letters as others."""
+    return unicodedata.normalize("NFKC", text).casefold()
 
 
 def wrong_unless(good: bool, key: str, **fields: object) -> None:

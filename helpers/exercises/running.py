@@ -1,29 +1,105 @@
-"""Runs what learners write: not for longer than a while, and with what it prints."""
+"""Runs what learners write: not for longer than a while, out of reach of what they have set globally.
+
+A thread of this process runs it, so that an answer may use whatever the notebook holds. Code that never
+gives up Python's interpreter lock (a regular expression that backtracks, `sum` of a huge range) cannot
+be stopped from outside: the kernel stands still until it ends. Then at least it is told that it was slow.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import io
+import os
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from langchain_core import globals as langchain_globals
+
 TIME_LIMIT = 15.0  # seconds that a check may take
+SERVER_LIMIT = 300.0  # the same where it asks a server of the learner's, which may write slowly
+GRACE = 1.0  # seconds for an answer that was stopped to end
+PRINTED = 10_000  # characters: of what an answer prints, no more is kept
+
+OUTPUT_VERSION = "LC_OUTPUT_VERSION"  # LangChain reads it whenever a model is made
 
 
 class TooSlow(BaseException):
-    """Raised inside a learner's code that has run longer than TIME_LIMIT."""
+    """Raised inside a learner's code that has run longer than it may.
+
+    `seconds` is how long it ran until it was stopped, or until it ended if `ended`.
+    """
+
+    def __init__(self, seconds: float = 0.0, ended: bool = False) -> None:
+        super().__init__(seconds, ended)
+        self.seconds = seconds
+        self.ended = ended
 
 
-def run_limited(work: Callable[[], None]) -> None:
-    """Run `work` in a thread, at most TIME_LIMIT seconds; what it raises is raised here.
+class Printed(io.StringIO):
+    """Holds the first PRINTED characters of what is written: an endless loop would fill the memory."""
 
-    Raises TooSlow. A thread cannot be killed: it is made to raise TooSlow as soon as it runs
-    Python code again, and is not waited for. The same goes for an interrupt.
+    def write(self, text: str) -> int:
+        super().write(text[: max(0, PRINTED - self.tell())])
+        return len(text)
+
+
+class Apart:
+    """Stands in for a stream: what threads write that were not there before is kept apart."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+        self.before = set(threading.enumerate())
+        self.printed = Printed()
+
+    def write(self, text: str) -> int:
+        known = threading.current_thread() in self.before
+        return int((self.stream if known else self.printed).write(text))
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+@contextlib.contextmanager
+def neutral() -> Iterator[None]:
+    """Undo for a while what a learner has set for all of LangChain: cache, debug, verbose, output."""
+    kept = (
+        langchain_globals.get_llm_cache(),
+        langchain_globals.get_debug(),
+        langchain_globals.get_verbose(),
+    )
+
+    def put(cache: Any, debug: bool, verbose: bool) -> None:
+        langchain_globals.set_llm_cache(cache)
+        langchain_globals.set_debug(debug)
+        langchain_globals.set_verbose(verbose)
+
+    version = os.environ.pop(OUTPUT_VERSION, None)
+    put(None, False, False)
+    try:
+        yield
+    finally:
+        put(*kept)
+        if version is not None:
+            os.environ[OUTPUT_VERSION] = version
+
+
+def run_limited(work: Callable[[], None], limit: float) -> None:
+    """Run `work` in a thread, at most `limit` seconds; what it raises is raised here.
+
+    What it prints is shown once it has ended, and not at all if it was too slow. Raises TooSlow. A
+    thread cannot be killed: it is made to raise TooSlow as soon as it runs Python code again. One
+    that goes on all the same is not waited for, and what it prints is never shown. The same goes
+    for an interrupt.
     """
     raised: list[BaseException] = []
-    output = sys.stdout  # a check that does not end may have redirected it
 
     def run() -> None:
         try:
@@ -31,24 +107,34 @@ def run_limited(work: Callable[[], None]) -> None:
         except BaseException as error:  # handed over, not handled
             raised.append(error)
 
+    streams = sys.stdout, sys.stderr  # a check that does not end may have redirected them
+    apart = Apart(sys.stdout), Apart(sys.stderr)
     thread = threading.Thread(target=run, name="exercise", daemon=True)
-    thread.start()
-    try:
-        thread.join(TIME_LIMIT)
-    finally:
-        sys.stdout = output
-        if thread.is_alive():
-            ident = ctypes.c_ulong(thread.ident or 0)
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(TooSlow))
-    if thread.is_alive() and not raised:
-        raise TooSlow
+    begun = time.monotonic()
+    with neutral():
+        sys.stdout, sys.stderr = apart
+        try:
+            thread.start()
+            thread.join(limit)
+            seconds = time.monotonic() - begun
+            ended = not thread.is_alive()
+        finally:
+            if thread.is_alive():
+                ident = ctypes.c_ulong(thread.ident or 0)
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(TooSlow))
+                thread.join(GRACE)
+            sys.stdout, sys.stderr = apart if thread.is_alive() else streams
+    if not ended or seconds > limit:
+        raise TooSlow(seconds, ended)
+    for stream, own in zip(streams, apart, strict=True):
+        stream.write(own.printed.getvalue())
     if raised:
         raise raised[0]
 
 
 def captured(work: Callable[[], Any], printed: io.StringIO | None = None) -> tuple[Any, str]:
     """Return what `work` returns and what it prints, which `printed` can be watched to receive."""
-    buffer = io.StringIO() if printed is None else printed
+    buffer = Printed() if printed is None else printed
     output, sys.stdout = sys.stdout, buffer
     try:
         value = work()

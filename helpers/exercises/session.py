@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from helpers import i18n
+from helpers import backend, i18n
+from helpers.backend.choice import builtin_server
 from helpers.exercises import progress, running
 from helpers.exercises.panel import show, values_now, with_buttons
 from helpers.exercises.stubs import stubs_in
@@ -19,6 +20,7 @@ from helpers.exercises.verdict import (
     INCORRECT,
     SHARED,
     UNTOUCHED,
+    Check,
     Result,
     WrongAnswer,
     check_of,
@@ -81,16 +83,13 @@ class Exercise:
         if stubs:
             text = _("**Not finished.** Still as it was handed out: {names}.")
             return Result(UNTOUCHED, text.format(names=in_code(stubs)))
+        limit = time_limit(self._check)
         try:
-            running.run_limited(lambda: self._check.judge(*answers))
+            running.run_limited(lambda: self._check.judge(*answers), limit)
         except WrongAnswer as wrong:
             return incorrect(self.message(wrong.key, wrong.fields), wrong.key, wrong.fields)
-        except running.TooSlow:
-            text = _(
-                "It was stopped after {seconds:.0f} seconds. Is there a loop that never ends, or a "
-                "wait for something that never comes?"
-            )
-            return incorrect(text.format(seconds=running.TIME_LIMIT), "slow")
+        except running.TooSlow as slow:
+            return incorrect(too_slow(slow.seconds, slow.ended, limit), "slow")
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # the learner's: shown, never raised, whatever it is
@@ -159,6 +158,40 @@ def incorrect(message: str, key: str, fields: Mapping[str, object] | None = None
     """Return the verdict on an answer that is not right yet."""
     text = _("**Not yet.** {message}").format(message=message)
     return Result(INCORRECT, text, key, fields or {})
+
+
+def time_limit(check: Check) -> float:
+    """Return how many seconds a check may take: longer where it waits for a server of the learner's."""
+    waits = check.asks and own_server()
+    return running.SERVER_LIMIT if waits else running.TIME_LIMIT
+
+
+def own_server() -> bool:
+    """Return whether the chat model that was chosen is another than the built-in one of this kernel."""
+    try:
+        builtin_server()
+    except backend.BackendError:
+        return backend.current_model() != ""
+    return False
+
+
+def too_slow(seconds: float, ended: bool, limit: float) -> str:
+    """Return what is said of an answer that took `seconds`, or was stopped then unless it `ended`."""
+    if ended:
+        text = _(
+            "It took {seconds:.0f} seconds, and {limit:.0f} are allowed. What takes so long, and "
+            "cannot be stopped on the way?"
+        )
+    else:
+        text = _(
+            "It was stopped after {seconds:.0f} seconds. Is there a loop that never ends, or a "
+            "wait for something that never comes?"
+        )
+    if own_server():
+        text += " " + _(
+            "If it asks your chat model, {model}: perhaps that takes so long to answer."
+        )
+    return text.format(seconds=seconds, limit=limit, model=backend.current_model())
 
 
 def in_code(names: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -280,6 +281,69 @@ def test_texts_of_exercises_go_to_their_file_and_solutions_to_the_teachers_editi
     assert pages(course)["en"] == learners
     with pytest.raises(CourseError, match="belongs elsewhere"):
         builder.build([], course / "en")
+
+
+def nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def execute(*_: Any) -> None:
+        raise AssertionError("something ran")
+
+    monkeypatch.setattr(builder, "execute", execute)
+
+
+@pytest.mark.parametrize("under", ["", "deeper", "two/deeper", "en"])
+def test_a_file_where_a_folder_should_be_is_refused_before_anything_runs(
+    course: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, under: str
+) -> None:
+    nothing_runs(monkeypatch)
+    teachers = tmp_path / "teachers"
+    if under == "en":  # the folder is one, what it should hold is none
+        teachers.mkdir()
+        (teachers / "en").write_text("a file", "utf-8")
+        under = ""
+    else:
+        teachers.write_text("a file", "utf-8")
+    with pytest.raises(CourseError, match=r"teachers.* cannot be a folder: a file"):
+        builder.build([], teachers / under)
+    assert not exercise_files.TEXTS_FILE.exists()
+
+
+@pytest.mark.parametrize(
+    ("teachers", "locked"), [(None, "fr"), (None, "source"), ("teachers", "zh")]
+)
+def test_a_folder_that_cannot_be_written_to_is_named_before_anything_runs(
+    course: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, teachers: str | None, locked: str
+) -> None:
+    nothing_runs(monkeypatch)
+    before = sorted(tmp_path.rglob("*.ipynb"))
+
+    def refuse(dir: Path) -> Any:
+        if dir.name == locked:
+            raise PermissionError(13, "Permission denied")
+        return contextlib.nullcontext()
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    with pytest.raises(CourseError, match=rf"folder .*{locked} \(Permission denied\)"):
+        builder.build([], tmp_path / teachers if teachers else None)
+    assert sorted(tmp_path.rglob("*.ipynb")) == before
+    assert not exercise_files.TEXTS_FILE.exists()
+    if locked == "source":
+        with pytest.raises(CourseError, match="Nothing can be written"):
+            builder.translated("birds", "why", "zh")
+
+
+def test_a_source_with_a_byte_order_mark_is_stamped(course: Path) -> None:
+    path = course / "source" / "01-birds.md"
+    text = path.read_text("utf-8").replace("Call `sing`", "Now call `sing`")
+    path.write_text(text, "utf-8-sig")
+    assert "stamped " in builder.translated("birds", "why", "zh")
+    assert [p.lang for p in rules.check(source.read_lesson(path))] == ["fr"]
+
+
+def test_a_copied_source_is_refused_by_every_command(course: Path) -> None:
+    (course / "source" / "01-birds (1).md").write_text(GOOD, "utf-8")
+    for work in (lambda: builder.build([]), lambda: builder.check([]), builder.status):
+        with pytest.raises(CourseError, match=r"number 01: 01-birds \(1\).md, 01-birds.md"):
+            work()
 
 
 @pytest.mark.parametrize("file", ["TEXTS_FILE", "SOLUTIONS_FILE"])

@@ -87,6 +87,90 @@ def test_a_file_that_is_no_lesson_is_one_problem(tmp_path: Path, text: str, numb
     assert problem.what.startswith(f"{file.name} cannot be read as MyST Markdown: ")
 
 
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+def test_a_byte_order_mark_and_other_line_ends_are_read_over(
+    tmp_path: Path, number: int, ends: str
+) -> None:
+    path = write(tmp_path, GOOD.replace("minutes: 5", "minutes: 7\ntraining: true"), TEXTS)
+    file = files(path)[number]
+    file.write_bytes(file.read_text("utf-8").replace("\n", ends).encode("utf-8-sig"))
+    lesson = read_lesson(path)
+    assert rules.check(lesson) == [] and (lesson.minutes, len(lesson.cells)) == (7, 6)
+    assert read_head(path)["training"] is True
+
+
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize(
+    ("character", "name"),
+    [
+        ("\u2028", "U+2028 (LINE SEPARATOR)"),
+        ("\u2029", "U+2029 (PARAGRAPH SEPARATOR)"),
+        ("\x85", "U+0085 (a control character)"),
+        ("\x0b", "U+000B (a control character)"),
+        ("\x0c", "U+000C (a control character)"),
+        ("\x1c", "U+001C (a control character)"),
+        ("\x00", "U+0000 (a control character)"),
+        ("\u200b", "U+200B (ZERO WIDTH SPACE)"),
+        ("\u200d", "U+200D (ZERO WIDTH JOINER)"),
+        ("\u2060", "U+2060 (WORD JOINER)"),
+        ("\u00ad", "U+00AD (SOFT HYPHEN)"),
+        ("\u202e", "U+202E (RIGHT-TO-LEFT OVERRIDE)"),
+        ("\ufeff", "U+FEFF (ZERO WIDTH NO-BREAK SPACE)"),
+    ],
+)
+def test_an_invisible_character_is_named_with_its_line(
+    tmp_path: Path, number: int, character: str, name: str
+) -> None:
+    file = files(write(tmp_path, GOOD, TEXTS))[number]
+    lines = file.read_text("utf-8").split("\n")
+    line = lines.index("# Birds" if number == 0 else "Well sung.")
+    lines[line] += character
+    file.write_text("\n".join(lines), "utf-8")
+    (problem,) = read_lesson(tmp_path / "01-birds.md").problems
+    assert str(problem) == (
+        f"01-birds: line {line + 1} of {file.name} has an invisible {name}: take it out"
+    )
+
+
+def test_every_invisible_character_is_named_and_an_emoji_is_none(tmp_path: Path) -> None:
+    lesson = broken(tmp_path, "You can tell", "You 👩‍🌾 🏴‍☠️ 🧑🏽‍🚀 can\u200b tell\u2028")
+    assert [p.what.partition(" of ")[0] for p in lesson.problems] == ["line 9", "line 9"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "01-birds (1).md",
+        "01-birds - Copy.md",
+        "01-birds-Copy1.md",
+        "01-nests.md",
+        "01-birds.exercises (1).md",
+    ],
+)
+def test_two_sources_of_one_number_are_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    path = write(tmp_path, GOOD, TEXTS)
+    monkeypatch.setattr(source, "SOURCE", tmp_path)
+    assert lesson_paths() == [path]
+    (tmp_path / name).write_text(GOOD, "utf-8")
+    (tmp_path / "02-nests.md").write_text(GOOD, "utf-8")
+    with pytest.raises(SourceError, match="Two sources have the number 01: ") as refused:
+        lesson_paths(["02"])
+    assert name in str(refused.value) and "01-birds.md" in str(refused.value)
+
+
+def test_exercises_of_no_lesson_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, GOOD, TEXTS)
+    monkeypatch.setattr(source, "SOURCE", tmp_path)
+    (tmp_path / "01-birds (1).exercises.md").write_text(TEXTS, "utf-8")
+    with pytest.raises(SourceError, match=r"there is no 01-birds \(1\).md"):
+        lesson_paths()
+
+
 @pytest.mark.parametrize("cell", ["why", "call"])
 @pytest.mark.parametrize("lang", ["zh", "fr"])
 def test_restamp_changes_exactly_one_line(tmp_path: Path, cell: str, lang: str) -> None:
@@ -130,6 +214,27 @@ def test_french_gets_its_no_break_spaces_outside_code() -> None:
         f"Voici{nbsp}: «{nbsp}oui{nbsp}»{nbsp}! `a : b`{nbsp}; un [lien](x){nbsp}? 95{nbsp}%."
         "\n\n```text\na : b\n```\n\n| --- | :-- |"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "set_text"),
+    [
+        ("l'eau, aujourd'hui, L'Été, qu'à", "l’eau, aujourd’hui, L’Été, qu’à"),
+        ("d'`invoke`, l'**eau**, qu'*un*", "d’`invoke`, l’**eau**, qu’*un*"),
+        ("l'[API](https://x.org/l'eau)", "l’[API](https://x.org/l'eau)"),
+        ("qu'« oui »", "qu’«\u00a0oui\u00a0»"),
+        ("l'{name}, '{name}', l'10", "l’{name}, '{name}', l’10"),
+        ("le mot 'pirate' et `d'ici`", "le mot 'pirate' et `d'ici`"),
+        ("$f'(x)$ et l'$x$, $$l'x$$", "$f'(x)$ et l’$x$, $$l'x$$"),
+        ("5 $ d'abord, 10 $ d'après", "5 $ d’abord, 10 $ d’après"),
+        ("https://x.org/l'eau <i title='l'x'>l'eau</i>", "https://x.org/l'eau <i title='l'x'>l’eau</i>"),
+        ("l'un\n\n```python\nx = l'y\n```\n\nl'autre", "l’un\n\n```python\nx = l'y\n```\n\nl’autre"),
+        ("- l'un\n\n  ```\n  l'y\n  ```\n\n  l'autre", "- l’un\n\n  ```\n  l'y\n  ```\n\n  l’autre"),
+    ],
+)  # fmt: skip
+def test_french_gets_its_apostrophes_outside_code(text: str, set_text: str) -> None:
+    assert typeset_french(text) == set_text
+    assert typeset_french(set_text) == set_text
 
 
 def test_lessons_are_found_by_number_slug_and_name(

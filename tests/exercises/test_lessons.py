@@ -7,13 +7,17 @@ import contextlib
 import functools
 import itertools
 import json
+import os
 import re
 import symtable
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import nbformat
 import pytest
+from langchain_core.caches import InMemoryCache
+from langchain_core.globals import set_debug, set_llm_cache, set_verbose
 
 from helpers import i18n
 from helpers.exercises import exercise, lessons, texts
@@ -102,6 +106,25 @@ def judge_all(lesson: Lesson, cell: Cell, names: dict[str, Any]) -> None:
     assert wrongs >= 2 and rights >= 1, f"{one.name}: two mistakes and another right answer"
     for result in judged(lambda lang: cell.source(lang, solution=True)):
         assert result.outcome == CORRECT, one.name
+    with everything_set_for_all_of_langchain():
+        run(cell.source("en", solution=True), names)
+        result = one.judge(*(names[name] for name in wanted))
+        assert result.outcome == CORRECT, (one.name, result)
+
+
+@contextlib.contextmanager
+def everything_set_for_all_of_langchain() -> Iterator[None]:
+    """Turn on every switch that a learner may have found: it is no part of the answer."""
+    set_llm_cache(InMemoryCache())
+    set_debug(True)
+    set_verbose(True)
+    try:
+        with mock.patch.dict(os.environ, {"LC_OUTPUT_VERSION": "v1"}):
+            yield
+    finally:
+        set_llm_cache(None)
+        set_debug(False)
+        set_verbose(False)
 
 
 def statements(code: str) -> list[tuple[set[str], set[str]]]:

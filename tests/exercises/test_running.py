@@ -1,15 +1,26 @@
-"""Tests of checks that take too long."""
+"""Tests of checks that take too long, print too much, or meet what was set globally."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import re
 import sys
 import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from langchain_core import globals as langchain_globals
+from langchain_core.caches import InMemoryCache
+from langchain_openai import ChatOpenAI
 
-from helpers.exercises import running
-from helpers.exercises.verdict import INCORRECT
+import helpers
+from helpers.builtin import server
+from helpers.exercises import exercise, running
+from helpers.exercises.verdict import CORRECT, INCORRECT
 
 if TYPE_CHECKING:
     from helpers.exercises.session import Exercise
@@ -54,3 +65,191 @@ def test_print_works_again_after_a_check_that_did_not_end(
     assert sys.stdout is before
     print("heard")
     assert "heard" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "hold",
+    [
+        lambda: re.match(r"(a|aa)+$", "a" * 29 + "b"),
+        lambda: sum(range(10**7)),
+        lambda: max(range(10**7)),
+    ],
+)
+@pytest.mark.parametrize("fails", [False, True])
+def test_code_that_cannot_be_stopped_is_told_from_quick_code(
+    stream_exercise: Exercise,
+    monkeypatch: pytest.MonkeyPatch,
+    hold: Callable[[], object],
+    fails: bool,
+) -> None:
+    monkeypatch.setattr(running, "TIME_LIMIT", 0.05)
+
+    def first_token(stream: Any) -> str:
+        hold()
+        if fails:
+            raise ValueError
+        return str(next(chunk.text for chunk in stream if chunk.text))
+
+    result = stream_exercise.judge(first_token)
+    assert (result.outcome, result.key) == (INCORRECT, "slow")
+
+
+def to_stdout() -> None:
+    print("on and on")
+
+
+def to_stderr() -> None:
+    print("on and on", file=sys.stderr)
+
+
+def in_lines() -> None:
+    sys.stdout.writelines(["on\n", "and on\n"])
+
+
+def in_another_thread() -> None:
+    thread = threading.Thread(target=to_stderr)
+    thread.start()
+    thread.join()
+
+
+def swallowing() -> None:
+    with contextlib.suppress(BaseException):
+        print("on and on")
+
+
+@pytest.mark.parametrize(
+    "speak",
+    [to_stdout, to_stderr, in_lines, in_another_thread, swallowing],
+    ids=lambda f: f.__name__,
+)
+@pytest.mark.parametrize("name", ["04-stream/first-token", "04-stream/collect"])
+def test_what_an_endless_loop_prints_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    speak: Callable[[], None],
+) -> None:
+    """Neither before it is stopped nor after, where it cannot be stopped."""
+    monkeypatch.setattr(running, "TIME_LIMIT", 0.2)
+    monkeypatch.setattr(running, "GRACE", 0.2)
+    end = threading.Event()
+
+    def loop(stream: Any) -> None:
+        while not end.is_set():
+            speak()
+
+    assert exercise(name).judge(loop).key == "slow"
+    print("heard")
+    time.sleep(0.1)
+    end.set()
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("heard\n", "")
+
+
+def test_what_a_quick_answer_prints_is_shown_up_to_a_limit(
+    stream_exercise: Exercise, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def first_token(stream: Any) -> str:
+        print("looking")
+        print("!" * 10 * running.PRINTED, file=sys.stderr)
+        return str(next(chunk.text for chunk in stream if chunk.text))
+
+    assert stream_exercise.judge(first_token).outcome == CORRECT
+    captured = capsys.readouterr()
+    assert captured.out.startswith("looking\n")
+    assert len(captured.err) == running.PRINTED
+
+
+@pytest.fixture
+def learners_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemoryCache]:
+    """What a learner may set for all of LangChain, set; returns the cache."""
+    cache = InMemoryCache()
+    monkeypatch.setattr(langchain_globals, "_llm_cache", cache)
+    monkeypatch.setattr(langchain_globals, "_debug", True)
+    monkeypatch.setattr(langchain_globals, "_verbose", True)
+    monkeypatch.setenv("LC_OUTPUT_VERSION", "v1")
+    return cache
+
+
+def switches() -> tuple[Any, ...]:
+    return (
+        langchain_globals.get_llm_cache(),
+        langchain_globals.get_debug(),
+        langchain_globals.get_verbose(),
+        os.environ.get("LC_OUTPUT_VERSION"),
+    )
+
+
+def fail() -> None:
+    raise ValueError
+
+
+def wait() -> None:
+    threading.Event().wait(0.3)
+
+
+def set_others() -> None:
+    langchain_globals.set_llm_cache(InMemoryCache())
+    os.environ["LC_OUTPUT_VERSION"] = "v0"
+
+
+@pytest.mark.parametrize("end", [lambda: None, fail, wait, set_others])
+def test_what_is_set_for_all_of_langchain_is_as_good_as_not_set_and_there_again(
+    learners_own: InMemoryCache, end: Callable[[], None]
+) -> None:
+    before = switches()
+    assert before == (learners_own, True, True, "v1")
+    seen: list[tuple[Any, ...]] = []
+
+    def work() -> None:
+        seen.append(switches())
+        end()
+
+    with contextlib.suppress(ValueError, running.TooSlow):
+        running.run_limited(work, 0.2)
+    assert seen == [(None, False, False, None)]
+    assert switches() == before
+
+
+@pytest.fixture
+def slow_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A server of the learner's own which takes longer than a check may; returns the model's name."""
+    monkeypatch.setattr(running, "TIME_LIMIT", 0.1)
+    slow = server.serve(pace=150)
+    file = tmp_path / "learners.env"
+    file.write_text(f"OPENAI_BASE_URL={slow.url}\nOPENAI_MODEL=qwen3\n", encoding="utf-8")
+    yield helpers.start("en", env_file=file)
+    helpers.start("en", builtin=True)
+    slow.close()
+
+
+def test_a_slow_server_is_no_endless_loop(slow_server: str) -> None:
+    def ask(question: str) -> tuple[str, str]:
+        answer = ChatOpenAI(model=slow_server).invoke(question)
+        return answer.response_metadata["model_name"], str(answer.text)
+
+    begun = time.perf_counter()
+    assert exercise("00-start/ask").judge(ask).outcome == CORRECT
+    brief = ChatOpenAI(model=slow_server, max_completion_tokens=8)
+    assert exercise("03-invoke/brief").judge(brief).outcome == CORRECT
+    assert time.perf_counter() - begun > 2 * running.TIME_LIMIT
+
+
+def test_where_another_check_asks_it_the_server_is_named(
+    slow_server: str, stream_exercise: Exercise
+) -> None:
+    model = ChatOpenAI(model=slow_server)
+
+    def first_token(stream: Any) -> str:
+        return str(model.invoke("What is a token?").text)
+
+    result = stream_exercise.judge(first_token)
+    assert result.key == "slow" and "your chat model, qwen3" in result.text
+    helpers.start("en", builtin=True)
+
+    def endless(stream: Any) -> None:
+        while True:
+            pass
+
+    result = stream_exercise.judge(endless)
+    assert result.key == "slow" and "your chat model" not in result.text

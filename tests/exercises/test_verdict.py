@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from langchain_core.tools import tool
 
 from helpers.exercises import exercise, texts, verdict
-from helpers.exercises.verdict import CORRECT, INCORRECT, SHARED, WrongAnswer
+from helpers.exercises.verdict import CORRECT, SHARED, WrongAnswer
 from helpers.i18n import LANGUAGES, _
 
 FOLDER = Path(verdict.__file__).parent
@@ -49,9 +52,62 @@ def test_a_wrong_answer_is_an_exception_with_its_fields() -> None:
     assert (error.key, error.fields) == ("whole", {"got": "x"})
 
 
-@pytest.mark.parametrize(("answer", "outcome"), [("b", CORRECT), ("B)", CORRECT), ("(b)", CORRECT), ("b) the server", CORRECT), ("", INCORRECT), ("ab", INCORRECT), ("ac", INCORRECT), (None, INCORRECT)])  # fmt: skip
-def test_a_choice_is_a_letter_however_it_is_written(answer: object, outcome: str) -> None:
-    assert exercise("00-start/both").judge(answer).outcome == outcome
+RIGHT = ["b", "B)", "(b)", "B.", "`b`", "b) the server", "b: a program", "Ｂ", "ｂ", "（Ｂ）", "ⓑ", "answer: b", "réponse : B", "option_b", "I think b", "c'est b", "C’est le b", "答案是b", "我选 Ｂ。", "b, b", ["b"]]  # fmt: skip
+NONE = ["", "ab", "ac", None, "d", "not sure", "b or c", "B OR C", "b, c", "b/c", "b ou c", "c ou bien b", "b 或 c", "b还是c", "b、c", "ｂ，ｃ", "b and c", "b & a", "a or b", "b or a", "either a or b", "c or a I think", ["a", "b"]]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("answer", "key"),
+    [(answer, "correct") for answer in RIGHT] + [(one, "choices") for one in NONE],
+)
+def test_a_choice_is_one_letter_however_it_is_written(answer: object, key: str) -> None:
+    assert exercise("00-start/both").judge(answer).key == key
+
+
+@pytest.mark.parametrize("answer", ["a", "Ａ", "It's a", "I think a is right", "a) a service"])
+def test_a_wrong_letter_is_told_from_the_little_word(answer: str) -> None:
+    assert exercise("00-start/both").judge(answer).key == "a"
+
+
+@pytest.mark.parametrize(
+    ("rule", "question"),
+    [
+        ("you are a PIRATE.", "what is the capital of france?"),
+        (
+            "Ｙｏｕ ａｒｅ ａ Ｐｉｒａｔｅ．",
+            "Ｗｈａｔ ｉｓ ｔｈｅ ｃａｐｉｔａｌ ｏｆ Ｆｒａｎｃｅ？",
+        ),
+        ("Vous êtes un Pirate.", "QUELLE EST LA CAPITALE DE LA FRANCE ?"),
+        ("你是海盗。", "法国的首都是哪里？"),
+    ],
+)
+def test_what_a_learner_writes_is_read_without_case_and_width(rule: str, question: str) -> None:
+    talk = [("system", rule), ("human", question)]
+    assert exercise("02-messages/pirate").judge(talk).outcome == CORRECT
+
+
+def test_what_a_learners_program_says_is_read_so_too() -> None:
+    def pick(makers: dict[str, Any]) -> Any:
+        provider, _colon, model = os.environ.get("CHAT_MODEL", "").partition(":")
+        if not model or provider not in makers:
+            raise ValueError(f"Choose one of {', '.join(makers).title()}.")
+        return makers[provider](model=model)
+
+    assert exercise("10-providers/pick").judge(pick).outcome == CORRECT
+
+    def order_tool(customer: str, orders: dict[int, Any]) -> Any:
+        @tool
+        def find_order(number: int) -> str:
+            """Find an order."""
+            order = orders.get(number, {})
+            mine = order.get("customer") == customer
+            return (
+                f"{order['item'].upper()}: {order['state'].title()}" if mine else "No such order."
+            )
+
+        return find_order
+
+    assert exercise("16-capstone/order-tool").judge(order_tool).outcome == CORRECT
 
 
 def keys_in(tree: ast.AST) -> set[str]:

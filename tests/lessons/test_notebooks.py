@@ -69,6 +69,19 @@ def test_a_page_shows_nothing_that_means_nothing(lesson: str, lang: str) -> None
         assert not_in_the_book is (cell.id in NOT_IN_THE_BOOK), f"cell {cell.id!r}"
 
 
+@pytest.mark.parametrize("name", [*LESSONS, README["fr"]])
+def test_french_prose_has_typographic_apostrophes(name: str) -> None:
+    """A straight one joins letters in code, formulas and addresses alone."""
+    if name in LESSONS:
+        texts = [cell.source for cell in page(name, "fr").cells if cell.cell_type == "markdown"]
+    else:
+        texts = [(ROOT / name).read_text("utf-8")]
+    not_prose = r"^ *```.*?^ *```|`[^`\n]+`|\$\$.*?\$\$|\$[^$\n]+\$|\]\([^)]*\)|<[^>]*>"
+    for text in texts:
+        prose = re.sub(not_prose, "`", text, flags=re.DOTALL | re.MULTILINE)
+        assert re.findall(r"\w+'[\w`*«]+", prose) == []
+
+
 @pytest.mark.parametrize(("lesson", "lang"), EACH)
 def test_every_link_to_a_file_leads_somewhere(lesson: str, lang: str) -> None:
     text = "\n".join(c.source for c in page(lesson, lang).cells if c.cell_type == "markdown")

@@ -11,24 +11,31 @@ from langchain_openai import ChatOpenAI
 
 from helpers import backend
 from helpers.builtin import MODEL as BUILT_IN
-from helpers.exercises.judging import answer_of, check, choice, no_message, returned, wrong_unless
+from helpers.exercises.judging import (
+    answer_of,
+    check,
+    choice,
+    no_message,
+    plain,
+    returned,
+    wrong_unless,
+)
 from helpers.exercises.running import captured
 
 
-@check("00-start/hello", "greeting")
+@check("00-start/hello", "greeting", asks=True)
 def hello(greeting: Any) -> None:
     wrong_unless(not isinstance(greeting, BaseMessage), "message")
     wrong_unless(isinstance(greeting, str), "type", got=type(greeting).__name__)
     wrong_unless(not greeting.startswith("content="), "repr")
-    wrong_unless(
-        greeting.strip() not in ("", "Hello!", "你好！", "Bonjour !"), "question", got=greeting
-    )
+    questions = ("", "hello!", "你好!", "bonjour !")
+    wrong_unless(plain(greeting).strip() not in questions, "question", got=greeting)
     if backend.current_model() == BUILT_IN:  # which always answers alike
         answers = [answer_of(hello) for hello in ("Hello!", "你好！", "Bonjour !")]
         wrong_unless(greeting in answers, "question", got=greeting)
 
 
-@check("00-start/ask", "ask")
+@check("00-start/ask", "ask", asks=True)
 def ask(function: Any) -> None:
     answer, printed = captured(lambda: function("What is a token?"))
     returned(answer, printed)

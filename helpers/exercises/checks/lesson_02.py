@@ -17,7 +17,14 @@ from langchain_core.messages import (
 from langchain_core.prompt_values import PromptValue
 from langchain_core.prompts import ChatPromptTemplate
 
-from helpers.exercises.judging import check, no_messages, own_parameter, returned, wrong_unless
+from helpers.exercises.judging import (
+    check,
+    no_messages,
+    own_parameter,
+    plain,
+    returned,
+    wrong_unless,
+)
 from helpers.exercises.running import captured
 
 
@@ -31,8 +38,9 @@ def pirate(talk: Any) -> None:
     wrong_unless(types != ["human", "system"], "order")
     wrong_unless(types == ["system", "human"], "types", got=", ".join(types))
     rule, question = (message.text for message in messages)
-    wrong_unless(any(word in rule.lower() for word in ("pirate", "海盗")), "rule", got=rule)
-    wrong_unless(any(word in question for word in ("France", "法国")), "question", got=question)
+    wrong_unless(any(word in plain(rule) for word in ("pirate", "海盗")), "rule", got=rule)
+    about = any(word in plain(question) for word in ("france", "法国"))
+    wrong_unless(about, "question", got=question)
 
 
 @check("02-messages/texts", "said_by_people")

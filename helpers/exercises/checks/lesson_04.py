@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +11,7 @@ from langchain_core.messages import (
 )
 
 from helpers.exercises.judging import check, choice, chunks, equal, returned, wrong_unless
-from helpers.exercises.running import captured
+from helpers.exercises.running import Printed, captured
 
 
 @check("04-stream/first-token", "first_token")
@@ -38,7 +37,7 @@ def first_token(function: Any) -> None:
 @check("04-stream/collect", "show_and_keep")
 def collect(function: Any) -> None:
     seen: list[str] = []
-    printed = io.StringIO()
+    printed = Printed()
 
     def stream() -> Iterator[AIMessageChunk]:
         for chunk in chunks("Par", "is", "."):

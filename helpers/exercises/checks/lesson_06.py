@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from threading import Lock
 from typing import Any
 
@@ -99,17 +99,25 @@ def within(function: Any) -> None:
 @check("06-async/gated", "gated")
 def gated(function: Any) -> None:
     desk = Desk()
+    made: list[Coroutine[Any, Any, str]] = []
+
+    async def ask(question: str) -> str:
+        return str((await desk.answer(question)).text)
 
     def asker(question: str) -> Callable[[], Any]:
-        async def ask() -> str:
-            return str((await desk.answer(question)).text)
+        def asked() -> Any:
+            made.append(ask(question))
+            return made[-1]
 
-        return ask
+        return asked
 
     try:
         got, _ = run(function, [asker(question) for question in SECONDS], 2)
     except RuntimeError as error:
         raise WrongAnswer("loop") if "different event loop" in str(error) else error from None
+    finally:
+        for coroutine in made:  # those that an answer has left are put out of the way
+            coroutine.close()
     returned(got)
     wrong_unless(isinstance(got, (list, tuple)), "type", got=type(got).__name__)
     expected = [f"{question}!" for question in SECONDS]

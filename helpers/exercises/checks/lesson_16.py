@@ -17,7 +17,7 @@ from langchain_core.messages import (
 from langchain_core.tools import BaseTool
 from pydantic import ValidationError
 
-from helpers.exercises.judging import check, choice, returned, wrong_unless
+from helpers.exercises.judging import check, choice, plain, returned, wrong_unless
 from helpers.exercises.verdict import WrongAnswer
 
 RULE = SystemMessage("You sell perches.")
@@ -110,7 +110,7 @@ def order_tool(function: Any) -> None:
             facts = [order["item"], order["state"]]
             about = {"customer": customer, "number": number, "got": got}
             if order["customer"] == customer:
-                missing = [fact for fact in facts if fact not in got]
+                missing = [fact for fact in facts if plain(fact) not in plain(got)]
                 wrong_unless(not missing, "own", expected=", ".join(missing), **about)
             else:
                 shown = [fact for fact in [*facts, order["customer"]] if fact in got]

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -357,7 +358,7 @@ def test_without_a_home_the_environment_is_it(
 
 
 def test_each_user_has_a_lock_of_his_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environment.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
     for user in (0, 12345):
         monkeypatch.setattr(os, "getuid", lambda user=user: user)
         with environment.lock(tmp_path / ".venv"):
@@ -451,5 +452,5 @@ def test_what_is_writable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         raise OSError(errno.EROFS, "read-only")
 
     assert files.is_writable(tmp_path) and not files.is_writable(tmp_path / "none")
-    monkeypatch.setattr(files.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
     assert not files.is_writable(tmp_path)

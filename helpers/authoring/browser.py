@@ -124,7 +124,6 @@ def running(folder: Path) -> Iterator[Course]:
     for name, values in SETTINGS.items():
         path = Path(base["JUPYTERLAB_SETTINGS_DIR"], f"{name}.jupyterlab-settings")
         write_whole(path, json.dumps(values))
-    lab.write_lab_settings(root)
     token, port = secrets.token_hex(24), free_port()
     serve = [sys.executable, "-c", SERVE_LAB, str(root), str(port)]
     serve += ["--no-browser", "--LabApp.expose_app_in_browser=True"]

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import io
 import platform
-import re
 import sys
 from contextlib import redirect_stdout
-from pathlib import Path
 from time import perf_counter
-
-from packaging.requirements import Requirement
 
 from helpers.backend.choice import start_again
 from helpers.backend.keys import without_keys
 from helpers.backend.settings import KNOWN, BackendError, Settings, default_env_file
-from helpers.i18n import _, decimal
-from helpers.setup import ROOT
+from helpers.i18n import _, decimal, language
+from helpers.setup import ROOT, CourseError
+from helpers.setup.files import check_savable
+from helpers.setup.packages import compare_packages
 
 
 def doctor() -> bool:
@@ -50,6 +47,10 @@ def doctor() -> bool:
     else:
         say(True, _("{count} packages, as requirements.txt pins them").format(count=count))
     try:
+        check_savable(ROOT, language())
+    except CourseError as error:
+        say(False, str(error))
+    try:
         stored = Settings(default_env_file()).stored
         names = ", ".join(name for name in KNOWN if stored.get(name))
         line = _(".env: {names} set") if names else _(".env: none, and none is needed")
@@ -75,22 +76,3 @@ def doctor() -> bool:
         seconds = decimal(perf_counter() - begun, ".1f")
         say(True, _("{model} answered in {seconds} s").format(model=model, seconds=seconds))
     return well
-
-
-def compare_packages(requirements: Path) -> tuple[int, list[str]]:
-    """Return how many packages `requirements` pins for this machine, and those installed otherwise."""
-    count, wrong = 0, []
-    for line in requirements.read_text(encoding="utf-8").splitlines():
-        if not re.match(r"[A-Za-z0-9]", line):
-            continue
-        pinned = Requirement(line)
-        if pinned.marker is not None and not pinned.marker.evaluate():
-            continue
-        count += 1
-        try:
-            installed = importlib.metadata.version(pinned.name)
-        except importlib.metadata.PackageNotFoundError:
-            installed = ""
-        if not installed or not pinned.specifier.contains(installed, prereleases=True):
-            wrong.append(pinned.name)
-    return count, wrong

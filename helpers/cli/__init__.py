@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import importlib
 import io
+import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from types import FrameType
 
@@ -18,7 +20,8 @@ from helpers import i18n
 from helpers.cli import parsing
 from helpers.i18n import N_, _
 from helpers.setup import CourseError
-from helpers.setup.processes import typed
+from helpers.setup.files import refused
+from helpers.setup.processes import as_typed, typed
 from helpers.setup.python import check_python
 
 # Who wants which commands, in the order in which --help shows them.
@@ -28,6 +31,9 @@ GROUPS = {
     N_("For authors:"): ("test", "build", "status", "translated", "words", "screenshots"),
 }
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
+
+
+TRACEBACK_VARIABLE = "COURSE_TRACEBACK"  # whoever wants to see where an error comes from sets it
 
 
 def main(argv: Sequence[str]) -> int:
@@ -56,6 +62,31 @@ def main(argv: Sequence[str]) -> int:
         stopped = _("Stopped. The same command goes on from here:\n\n    {command}")
         print("\n" + stopped.format(command=typed(*argv)), file=sys.stderr)
         return 130
+    except BrokenPipeError:  # whoever reads what is printed, such as head, has enough
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # for Python flushes at the end
+        return 1
+    except Exception as error:
+        print(f"\n{explanation(error)}", file=sys.stderr)
+        return 1
+
+
+def explanation(error: Exception) -> str:
+    """Return what the reader is told of an error that no command foresaw; keys are left out."""
+    wanted = bool(os.environ.get(TRACEBACK_VARIABLE))
+    if isinstance(error, OSError) and error.filename is not None and not wanted:
+        return str(refused(error))
+    lines = traceback.format_exception(error) if wanted else traceback.format_exception_only(error)
+    said = "".join(lines).strip()
+    keys = sys.modules.get("helpers.backend.keys")  # where it is not loaded, no key has been read
+    said = keys.without_keys(said) if keys else said
+    return _(
+        "Something went wrong that the course did not foresee:\n\n{said}\n\n"
+        "Type the same command again:\n\n    {command}\n\n"
+        "If that does not help, set {variable} to 1, type it once more, and send all that is printed to "
+        "whoever gave you the course."
+    ).format(said=said, command=as_typed(), variable=TRACEBACK_VARIABLE)
 
 
 def run(name: str, *arguments: str) -> int:

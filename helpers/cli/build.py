@@ -6,8 +6,8 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from helpers.i18n import N_, _
-from helpers.setup import environment
+from helpers.i18n import LANGUAGES, N_, _
+from helpers.setup import ROOT, environment, files
 
 HELP = N_("build and execute the notebooks from notebooks/source")
 
@@ -24,7 +24,13 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    """Build or check; return 1 where there are problems, which are printed."""
+    """Build or check; return 1 where there are problems, which are printed.
+
+    Raises CourseError where the notebooks cannot be written.
+    """
+    if not options.check and options.solutions is None:
+        for lang in LANGUAGES:
+            files.check_savable(ROOT, lang)
     environment.enter()
     from helpers.authoring import builder
 

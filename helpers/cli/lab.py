@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 
 from helpers import i18n
 from helpers.i18n import N_, _
-from helpers.setup import ROOT, environment, jupyter
+from helpers.setup import ROOT, environment, files, jupyter
 
 HELP = N_("set everything up and open the course in JupyterLab")
 
@@ -25,6 +25,7 @@ def run(options: Namespace) -> int:
     """Set up and open the course; return JupyterLab's exit code. Raises CourseError."""
     lang = i18n.language()
     jupyter.check_notebooks(ROOT, lang)
+    files.check_savable(ROOT, lang)
     python = environment.set_up()
     port = jupyter.choose_port(options.port)
     return jupyter.serve(python, ROOT, lang, port, options.ip, options.rest)

@@ -11,13 +11,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from helpers.i18n import _
 from helpers.setup import ROOT, CourseError, pip, processes
-from helpers.setup.files import try_lock, write_whole
-from helpers.setup.jupyter import write_lab_settings
+from helpers.setup.files import read_only, refused, try_lock, write_whole
+from helpers.setup.packages import compare_in
 from helpers.setup.processes import as_typed, child_environment, is_inside, python_of
 from helpers.setup.python import check_ensurepip, site_packages
 
@@ -66,13 +66,15 @@ def is_current(root: Path) -> bool:
 
 @contextlib.contextmanager
 def lock(venv: Path) -> Iterator[None]:
-    """Let one set-up at a time work on `venv`.
+    """Let one set-up of this user at a time work on `venv`.
 
     The operating system opens the lock when its holders have ended, however they ended. Children
     inherit it (not on Windows), so that a pip that outlives us is waited for.
     """
-    key = hashlib.sha256(os.fsencode(f"{venv}\n{Path('~').expanduser()}")).hexdigest()[:16]
-    with Path(tempfile.gettempdir(), f"course-{key}.lock").open("a") as file:
+    key = hashlib.sha256(os.fsencode(venv)).hexdigest()[:16]
+    # On Windows the folder for temporary files is the user's own; another user's lock cannot be opened.
+    user = "" if sys.platform == "win32" else f"-{os.getuid()}"
+    with Path(tempfile.gettempdir(), f"course-{key}{user}.lock").open("a") as file:
         os.set_inheritable(file.fileno(), True)
         if not try_lock(file):
             print(_("Another window is setting up this course; waiting for it."))
@@ -100,6 +102,32 @@ def create(root: Path) -> None:
         raise pip.failure(made.stdout.decode("utf-8", "replace"), root)
 
 
+def check_packages(python: Path, files: Sequence[Path], root: Path) -> None:
+    """Raise CourseError where `python` does not have what the requirements `files` pin."""
+    try:
+        _count, wrong = compare_in(python, files)
+    except subprocess.CalledProcessError as error:
+        raise pip.failure(error.stderr.decode("utf-8", "replace"), root) from error
+    if wrong:
+        text = _(
+            "pip reported no error, and yet these packages are missing from the environment, or of "
+            "another version than requirements.txt pins: {names}.\n"
+            "Delete the folder .venv and type the same command again:\n\n    {command}\n\n"
+            "Everything that pip said: {log}"
+        )
+        names = ", ".join(wrong[:5]) + (" …" if len(wrong) > 5 else "")
+        raise CourseError(text.format(names=names, command=as_typed(), log=pip.log_of(root)))
+
+
+def has_all(python: Path, files: Sequence[Path]) -> bool:
+    """Say whether `python` has all that the requirements `files` pin, and they pin anything at all."""
+    try:
+        count, wrong = compare_in(python, files)
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return count > 0 and not wrong
+
+
 def make(root: Path, extra: str | None) -> None:
     """Create or complete the environment under `root`. Raises CourseError, OSError.
 
@@ -121,10 +149,10 @@ def make(root: Path, extra: str | None) -> None:
     (venv / "course.json").unlink(missing_ok=True)
     pip.remove_halves(site)
     pip.install(python, site, requirements(root, extras), root)
+    check_packages(python, requirements(root, extras), root)
     # Relative, so that it is plain ASCII whatever the folders are called; site.py joins it to
     # the folder that it stands in.
     write_whole(site / "course.pth", os.path.relpath(root, site) + "\n")
-    write_lab_settings(root)
     for added in extras:
         (venv / added).touch()
     write_whole(venv / "course.json", json.dumps(stamp_of(root), indent=2))
@@ -134,14 +162,26 @@ def make(root: Path, extra: str | None) -> None:
 def set_up(root: Path = ROOT, extra: str | None = None) -> Path:
     """Make sure that the environment under `root` is complete, and return its interpreter.
 
-    With one of EXTRAS that includes what it needs, from then on. Raises CourseError with what the
-    reader can do.
+    With one of EXTRAS that includes what it needs, from then on. Where there is no such environment and
+    the running Python has all that requirements.txt pins, as in a container, that is used as it is:
+    PYTHONPATH tells its children where the course is. Raises CourseError with what the reader can do.
     """
     venv = root / ".venv"
+    running = Path(sys.executable)
 
     def complete() -> bool:
         return is_current(root) and (extra is None or extra in extras_in(root))
 
+    if not is_current(root) and not is_inside(venv) and has_all(running, requirements(root, set())):
+        os.environ["PYTHONPATH"] = str(root)
+        if extra is None or has_all(running, requirements(root, {extra})[1:]):
+            return running
+        text = _(
+            "The course runs in an environment of your own, and packages are missing there. Type:\n\n"
+            "    {install}\n    {command}"
+        )
+        install = [str(running), "-m", "pip", "install", "-r", str(requirements(root, {extra})[1])]
+        raise CourseError(text.format(install=subprocess.list2cmdline(install), command=as_typed()))
     try:
         if not complete():
             with lock(venv):
@@ -150,20 +190,20 @@ def set_up(root: Path = ROOT, extra: str | None = None) -> Path:
     except OSError as error:
         if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
             raise pip.failure(str(error), root) from error
-        text = _(
-            "This folder cannot be written to, so the environment cannot be made in it:\n\n"
-            "    {root}\n\nCopy it into your home folder, change to the copy and type:\n\n    {command}"
-        )
-        raise CourseError(text.format(root=root, command=as_typed())) from error
+        if error.filename is None or Path(os.fsdecode(error.filename)).is_relative_to(root):
+            raise read_only(root) from error
+        raise refused(error) from error
     return python_of(venv)
 
 
 def enter(extra: str | None = None) -> None:
     """Set the environment up as `set_up` does, and go on inside it.
 
-    Where this Python is another one, the same command line is run again with the environment's,
-    and this process ends with its exit code. Raises CourseError, SystemExit.
+    Where this Python is another one, or variables have led it elsewhere, the same command line is run
+    again with the environment's, and this process ends with its exit code. Raises CourseError,
+    SystemExit.
     """
     python = set_up(extra=extra)
-    if not is_inside(ROOT / ".venv"):
+    there = is_inside(ROOT / ".venv") or python == Path(sys.executable)
+    if not there or child_environment() != os.environ:
         sys.exit(processes.run([str(python), "-m", "helpers", *sys.argv[1:]]))

@@ -5,8 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import IO
+
+from helpers.i18n import _
+from helpers.setup import CourseError
+from helpers.setup.processes import as_typed
 
 if sys.platform == "win32":
     import msvcrt
@@ -27,6 +32,44 @@ def write_whole(path: Path, text: str) -> None:
     finally:
         with contextlib.suppress(FileNotFoundError):
             new.unlink()
+
+
+def is_writable(path: Path) -> bool:
+    """Say whether this user can change the file `path`, or make files in the folder `path`."""
+    if not path.is_dir():
+        return os.access(path, os.W_OK)
+    try:
+        tempfile.TemporaryFile(dir=path).close()  # what the file system says, whatever the modes
+    except OSError:
+        return False
+    return True
+
+
+def read_only(folder: Path) -> CourseError:
+    """Return the error that says that `folder`, the course or a part of it, cannot be written to."""
+    text = _(
+        "This folder cannot be written to, so nothing can be saved in it:\n\n    {folder}\n\n"
+        "Copy the course into your home folder, change to the copy and type:\n\n    {command}"
+    )
+    return CourseError(text.format(folder=folder, command=as_typed()))
+
+
+def refused(error: OSError) -> CourseError:
+    """Return the error that says which file or folder the system refused, and why."""
+    text = _(
+        "The system refuses {file}: {reason}.\n"
+        "If another user made it, for example with sudo, delete it or make it yours. Then type the same "
+        "command again:\n\n    {command}"
+    )
+    file = error.filename2 or error.filename
+    return CourseError(text.format(file=file, reason=error.strerror, command=as_typed()))
+
+
+def check_savable(root: Path, lang: str) -> None:
+    """Raise CourseError where the notebooks in `lang` of the course `root` cannot be saved."""
+    folder = root / "notebooks" / lang
+    if not all(map(is_writable, [folder, *folder.glob("*.ipynb")])):
+        raise read_only(folder)
 
 
 def try_lock(file: IO[str]) -> bool:

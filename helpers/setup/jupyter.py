@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -9,10 +10,12 @@ import secrets
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from helpers import i18n
 from helpers.i18n import LANGUAGES, _
@@ -21,29 +24,23 @@ from helpers.setup.files import write_whole
 from helpers.setup.processes import typed
 
 FIRST_PORT = 8888
+PATIENCE = 30  # seconds, after which the reader is told that JupyterLab is not there yet
 LOCALES = {"en": "en", "zh": "zh_CN", "fr": "fr_FR"}  # JupyterLab's names for our languages
 
 
-def lab_settings(root: Path, lang: str) -> Path:
-    """Return the folder with JupyterLab's defaults for a reader of `lang`."""
-    return root / ".venv" / "share" / "jupyter" / "lab" / "settings" / lang
-
-
-def write_lab_settings(root: Path) -> None:
-    """Write JupyterLab's defaults for each language; what a learner sets himself goes before them.
+def write_lab_settings(folder: Path, lang: str) -> None:
+    """Write JupyterLab's defaults for a reader of `lang`; what a learner sets himself goes before them.
 
     They are its interface in that language, and no question whether it may fetch news.
     """
-    for lang, locale in LOCALES.items():
-        settings = {
-            "@jupyterlab/apputils-extension:notification": {
-                "fetchNews": "false",
-                "checkForUpdates": False,
-            },
-            "@jupyterlab/translation-extension:plugin": {"locale": locale},
-        }
-        text = json.dumps(settings, indent=2) + "\n"
-        write_whole(lab_settings(root, lang) / "overrides.json", text)
+    settings = {
+        "@jupyterlab/apputils-extension:notification": {
+            "fetchNews": "false",
+            "checkForUpdates": False,
+        },
+        "@jupyterlab/translation-extension:plugin": {"locale": LOCALES[lang]},
+    }
+    write_whole(folder / "overrides.json", json.dumps(settings, indent=2) + "\n")
 
 
 def is_free(port: int) -> bool:
@@ -111,53 +108,109 @@ def answers(server: str, token: str) -> bool:
     return True
 
 
+def server_info(runtime: Path) -> dict[str, Any] | None:
+    """Return what the JupyterLab whose runtime folder this is says of itself, once it listens."""
+    for path in runtime.glob("jpserver-*.json"):
+        with contextlib.suppress(ValueError):  # it is being written
+            info = json.loads(path.read_text(encoding="utf-8"))
+            return info if isinstance(info, dict) else None
+    return None
+
+
+def wait_until_there(
+    child: subprocess.Popen[bytes], runtime: Path, python: Path
+) -> dict[str, Any] | None:
+    """Return `server_info` as soon as there is some; None where `child`, the JupyterLab, ends before."""
+    patient_until: float = time.monotonic() + PATIENCE
+    info = server_info(runtime)
+    while info is None and child.poll() is None:
+        if time.monotonic() > patient_until:
+            patient_until = float("inf")
+            text = _(
+                "JupyterLab has not answered for {seconds} seconds. On a slow computer it may need a few "
+                "minutes. If nothing comes, stop it with Ctrl-C: the cause may be your own settings of "
+                "Jupyter. Where they are, this tells:\n\n    {command}"
+            )
+            paths = subprocess.list2cmdline([str(python), "-m", "jupyter", "--paths"])
+            print(text.format(seconds=PATIENCE, command=paths), flush=True)
+        time.sleep(0.1)
+        info = server_info(runtime)
+    return info
+
+
+def address(info: dict[str, Any], page: str, token: str) -> str:
+    """Return the address at which a browser on this computer finds `page`.
+
+    `info` is what the server says of itself: the reader's own settings may have moved it. The token
+    is part of the address if it is `token`, which we gave it; the reader's own stays with the reader.
+    """
+    if info["sock"]:
+        return str(info["url"])  # no browser can open it, but whoever asked for a socket knows
+    listens = info["hostname"]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listens, listens)
+    host = f"[{host}]" if ":" in host else host
+    scheme = "https" if info["secure"] else "http"
+    base = info["base_url"].rstrip("/")
+    query = f"?token={token}" if token and info["token"] == token else ""
+    return f"{scheme}://{host}:{info['port']}{base}{page}{query}"
+
+
 def serve(
     python: Path, root: Path, lang: str, port: int, ip: str = "127.0.0.1", extra: Sequence[str] = ()
 ) -> int:
-    """Run JupyterLab with the interpreter `python` on `root` until it or the reader ends it.
+    """Run JupyterLab with the interpreter `python` on `root` until it or the reader ends it, and say where.
 
     Its interface is in `lang`, unless the reader has chosen a language in its own settings.
     `extra` goes to JupyterLab, after our own arguments. Returns 0 after Ctrl-C, otherwise
     JupyterLab's exit code. Raises CourseError where it ends before it answers.
     """
+    with tempfile.TemporaryDirectory(prefix="course-lab-", ignore_cleanup_errors=True) as folder:
+        return serve_from(Path(folder), python, root, lang, port, ip, extra)
+
+
+def serve_from(
+    folder: Path, python: Path, root: Path, lang: str, port: int, ip: str, extra: Sequence[str]
+) -> int:
+    """Run JupyterLab as `serve` does. What it notes while it runs is in `folder`, its own alone."""
     page = f"/lab/tree/notebooks/{lang}/00-start.ipynb"
+    settings, runtime = folder / "settings", folder / "runtime"
+    runtime.mkdir()
+    write_lab_settings(settings, lang)
     command = [
         str(python),
         *("-m", "jupyterlab"),
         f"--ServerApp.root_dir={root}",
         f"--LabApp.default_url={page}",
-        f"--LabApp.app_settings_dir={lab_settings(root, lang)}",
-        f"--ServerApp.ip={ip}",
-        f"--ServerApp.port={port}",
-        "--ServerApp.port_retries=0",
+        f"--LabApp.app_settings_dir={settings}",
         "--Application.log_level=ERROR",
         "--ServerApp.answer_yes=True",
         "--KernelManager.transport_encryption=auto",
         "--FileContentsManager.pre_save_hook=helpers.backend.saving.before_save",
     ]
+    if not any("sock" in argument for argument in extra):
+        command += [f"--ServerApp.ip={ip}", f"--ServerApp.port={port}"]
+        command += ["--ServerApp.port_retries=0", "--ServerApp.sock="]
     if sys.platform != "win32" and os.geteuid() == 0:
         command.append("--allow-root")
-    variables, token = {}, ""
+    # The course's own kernel goes before one of that name that the user has installed.
+    variables = {"JUPYTER_RUNTIME_DIR": str(runtime), "JUPYTER_PREFER_ENV_PATH": "1"}
+    token = ""
     if not any("token" in argument or "password" in argument for argument in extra):
         # Handed over by the environment: everybody on this computer can read a command line.
         token = os.environ.get("JUPYTER_TOKEN") or secrets.token_hex(24)
         variables["JUPYTER_TOKEN"] = token
-    host = "127.0.0.1" if ip in ("*", "0.0.0.0") else ip
-    server = f"http://{host}:{port}"
     print(_("Starting JupyterLab …"), flush=True)
     child = subprocess.Popen(
         [*command, *extra], cwd=root, env=processes.child_environment(**variables)
     )
     try:
-        while child.poll() is None and not answers(server, token):
-            time.sleep(0.1)
-        if child.poll() is None:
-            address = server + page + (f"?token={token}" if token else "")
+        info = wait_until_there(child, runtime, python)
+        if info is not None:
             running = _(
                 "JupyterLab is running. If no browser opens, open this address:\n\n    {address}\n\n"
                 "Ctrl-C in this window stops it."
             )
-            print(running.format(address=address), flush=True)
+            print(running.format(address=address(info, page, token)), flush=True)
             return child.wait()
     except KeyboardInterrupt:
         processes.stop(child, patience=5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import os
 import re
 import shutil
 import subprocess
@@ -20,12 +22,85 @@ PHASES = (
     N_("Step 2 of 2: downloading packages, {done} of {total}"),
     N_("Step 2 of 2: installing packages, {done} of {total}"),
 )
+# The settings of pip that the course takes over, by the name that counts where there are several:
+# where packages come from, and how they are reached. No other has a say, for it may change what is
+# installed, or where.
+SETTINGS = {
+    "pypi-url": "index-url",
+    "default-timeout": "timeout",
+    **{
+        name: name
+        for name in (
+            *("index-url", "extra-index-url", "no-index", "find-links", "trusted-host", "proxy"),
+            *("cert", "client-cert", "timeout", "retries", "resume-retries"),
+            *("cache-dir", "no-cache-dir", "keyring-provider", "use-feature", "use-deprecated"),
+        )
+    },
+}
+# Of these, which are about more, what is about certificates.
+VALUES = {"use-feature": {"truststore"}, "use-deprecated": {"legacy-certs"}}
+
 # What pip says when it is the network that failed. It differs between versions, and may be no more
 # than that it found no version at all of a package.
 NETWORK_FAILURE = re.compile(
     r"(Connection|Timeout|Proxy|SSL|NameResolution|Protocol)Error"
     r"|onnection (broken|aborted|refused|reset)|timed out|from versions: none|Max retries"
 )
+# What it says of a proxy that it cannot use; it comes without the package that knows SOCKS.
+SOCKS_FAILURE = re.compile(r"SOCKS support|SOCKS version|unsupported scheme socks")
+
+
+def is_setting(variable: str) -> bool:
+    """Say whether an environment variable is one of pip's SETTINGS, as pip reads them."""
+    name = variable.removeprefix("PIP_").lower().replace("_", "-")
+    return variable.startswith("PIP_") and name in SETTINGS
+
+
+def taken_over(listed: str) -> dict[str, str]:
+    """Return as environment variables what the course takes over of what `pip config list` printed.
+
+    As for pip, the command's section goes before the global one, the environment before both, and
+    what is empty does not count.
+    """
+    found: dict[str, dict[str, str]] = {"global": {}, "install": {}, ":env:": {}}
+    for line in listed.splitlines():
+        parts = re.fullmatch(r"(global|install|:env:)\.([\w-]+)=(['\"].*['\"])", line)
+        if parts and parts[2] in SETTINGS:
+            name, value = SETTINGS[parts[2]], str(ast.literal_eval(parts[3]))
+            if name in VALUES:
+                value = " ".join(part for part in value.split() if part in VALUES[name])
+            if value:
+                found[parts[1]][name] = value
+    merged = {**found["global"], **found["install"], **found[":env:"]}
+    return {f"PIP_{name.upper().replace('-', '_')}": value for name, value in merged.items()}
+
+
+def pip_environment(python: Path, root: Path) -> dict[str, str]:
+    """Return the environment variables for the pip of `python`: of its settings only SETTINGS.
+
+    pip itself is asked for what its files say. Raises CourseError where it cannot read them, OSError.
+    """
+    ours = {
+        name: value
+        for name, value in child_environment(PYTHONIOENCODING="utf-8").items()
+        if not name.startswith("PIP_") or name == "PIP_CONFIG_FILE" or is_setting(name)
+    }
+    # Where the home cannot be written to, it can still hold settings.
+    home = {name: value for name, value in os.environ.items() if name == "HOME"}
+    # Settings to be quiet, to write a log or to work for another Python must not be in the way.
+    command = [str(python), "-m", "pip", "--python", str(python), "config", "list", "-vvvv"]
+    listed = subprocess.run(
+        [*command, "--log", str(log_of(root))],
+        cwd=root,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env={**ours, **home},
+    )
+    said = listed.stdout.decode("utf-8", "replace")
+    if listed.returncode:
+        raise failure(said + listed.stderr.decode("utf-8", "replace"), root)
+    rest = {name: value for name, value in ours.items() if not name.startswith("PIP_")}
+    return {**rest, **taken_over(said), "PIP_CONFIG_FILE": os.devnull}
 
 
 def install(python: Path, site: Path, files: Sequence[Path], root: Path) -> None:
@@ -41,6 +116,7 @@ def install(python: Path, site: Path, files: Sequence[Path], root: Path) -> None
     command = [str(python), "-m", "pip", "install", "--no-input", "--progress-bar=off"]
     command += ["--disable-pip-version-check"]
     command += [part for file in files for part in ("-r", str(file))]
+    environment = pip_environment(python, root)
     shown, shown_at = -1, 0.0
     with log.open("wb") as output:
         child = subprocess.Popen(
@@ -49,7 +125,7 @@ def install(python: Path, site: Path, files: Sequence[Path], root: Path) -> None
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=child_environment(PIP_USER="0"),
+            env=environment,
             close_fds=False,  # the lock
         )
         try:
@@ -127,7 +203,7 @@ def failure(said: str, root: Path) -> CourseError:
             "with what training needs).\n"
             "Free about 1 GB (3 GB for training) and go on with the same command:\n\n    {command}"
         )
-    elif NETWORK_FAILURE.search(said):
+    elif NETWORK_FAILURE.search(said) or SOCKS_FAILURE.search(said):
         text = _(
             "The packages could not be downloaded: the connection failed.\n"
             "What was downloaded is kept. When the network is back, go on with the same command:\n\n"
@@ -135,6 +211,12 @@ def failure(said: str, root: Path) -> CourseError:
             "Behind a proxy, first set HTTPS_PROXY to its address, for example "
             "http://proxy.example.org:3128.\nEverything that pip said: {log}"
         )
+        if SOCKS_FAILURE.search(said):
+            text += "\n\n" + _(
+                "The proxy that is set is a SOCKS proxy, which pip cannot use here. Set HTTPS_PROXY, and "
+                "https_proxy where it is set, to the http:// port of the same program (Clash and V2Ray "
+                "have one), for example http://127.0.0.1:7890."
+            )
     else:
         text = _(
             "The environment could not be completed. The last lines are:\n\n{lines}\n\n"

@@ -13,6 +13,16 @@ from pathlib import Path
 
 from helpers.setup import ROOT
 
+# Of Python's own variables, those that say how it prints, warns and caches. All others may change
+# what is imported or run, and reach no child.
+HARMLESS = {
+    *("PYTHONASYNCIODEBUG", "PYTHONCOERCECLOCALE", "PYTHONDEBUG", "PYTHONDEVMODE"),
+    *("PYTHONDONTWRITEBYTECODE", "PYTHONFAULTHANDLER", "PYTHONHASHSEED", "PYTHONIOENCODING"),
+    *("PYTHONLEGACYWINDOWSSTDIO", "PYTHONNODEBUGRANGES", "PYTHONPYCACHEPREFIX"),
+    *("PYTHONTRACEMALLOC", "PYTHONUNBUFFERED", "PYTHONVERBOSE", "PYTHONWARNDEFAULTENCODING"),
+    *("PYTHONWARNINGS", "PYTHON_COLORS", "PYTHON_KEYRING_BACKEND"),
+}
+
 
 def typed(*arguments: str) -> str:
     """Return what a person types to run this command line with `arguments`."""
@@ -38,8 +48,23 @@ def is_inside(venv: Path) -> bool:
 
 
 def child_environment(**more: str) -> dict[str, str]:
-    """Return the environment variables for a child process: ours, UTF-8 everywhere, and `more`."""
-    return {**os.environ, "PYTHONUTF8": "1", **more}
+    """Return the environment variables for a child process: ours, UTF-8 everywhere, and `more`.
+
+    Python's own do not reach it unless they are HARMLESS, or PYTHONPATH names the course and nothing
+    else, nor do the packages that the user installed for himself. Where there is no home folder to
+    write to, as in a container whose user the system does not know, .venv is it.
+    """
+    ours = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("PYTHON")
+        or name in HARMLESS
+        or (name, value) == ("PYTHONPATH", str(ROOT))
+    }
+    home = os.path.expanduser("~")  # noqa: PTH111  where Path.home() raises, this returns "~"
+    if not (Path(home).is_dir() and os.access(home, os.W_OK)):
+        ours["HOME"] = str(ROOT / ".venv")
+    return {**ours, "PYTHONUTF8": "1", "PYTHONNOUSERSITE": "1", **more}
 
 
 def stop(child: subprocess.Popen[bytes], patience: float = 0) -> int:

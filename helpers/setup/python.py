@@ -62,7 +62,8 @@ def site_packages(python: Path) -> Path | None:
     """Return where `python` keeps its packages; None where it does not run or has no pip."""
     command = [str(python), "-c", PROBE]
     with contextlib.suppress(OSError, subprocess.CalledProcessError):
-        said = subprocess.check_output(command, stderr=subprocess.DEVNULL, env=child_environment())
+        environment = child_environment(PYTHONIOENCODING="utf-8")
+        said = subprocess.check_output(command, stderr=subprocess.DEVNULL, env=environment)
         site = Path(said.decode("utf-8").strip())
         return site if any(map(is_whole, site.glob("pip-*.dist-info"))) else None
     return None

@@ -46,13 +46,3 @@ def test_a_server_that_is_not_there_is_named_and_the_key_is_not(
     monkeypatch.setenv(settings.ENV_FILE_VARIABLE, "")
     monkeypatch.setattr(settings, "ENV_FILE", tmp_path / "none")
     helpers.start(lang)
-
-
-def test_packages_that_are_missing_or_of_another_version_are_named(tmp_path: Path) -> None:
-    requirements = tmp_path / "requirements.txt"
-    requirements.write_text(
-        "# a comment\nopenai==0.1\n    # via course\nno-such-package==1\n"
-        "other-system==1 ; sys_platform == 'none'\npytest>=1\n",
-        encoding="utf-8",
-    )
-    assert health.compare_packages(requirements) == (3, ["openai", "no-such-package"])

@@ -16,7 +16,7 @@ from helpers import cli, i18n
 from helpers.authoring import words
 from helpers.cli import parsing
 from helpers.i18n import LANGUAGES, _
-from helpers.setup import ROOT, CourseError, environment, python
+from helpers.setup import ROOT, CourseError, environment, files, python
 from helpers.setup.processes import typed
 
 
@@ -173,3 +173,83 @@ def test_chinese_has_chinese_signs_and_a_gap_beside_latin_letters() -> None:
     for text in texts:
         assert not re.search(r"[,;:!?]|[\u4e00-\u9fff][A-Za-z0-9{%]", text)
         assert not re.search(r"[A-Za-z0-9}][\u4e00-\u9fff]", text)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("wanted", [False, True])
+def test_no_command_ends_in_a_traceback(
+    wanted: bool, lang: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(extra: str | None) -> None:
+        raise ImportError("cannot import name 'X', key sk-12345678901234567890")
+
+    monkeypatch.setattr(environment, "set_up", fail)
+    monkeypatch.setattr(sys, "argv", ["helpers", "training"])
+    if wanted:
+        monkeypatch.setenv(cli.TRACEBACK_VARIABLE, "1")
+    assert cli.main(["training", "--lang", lang]) == 1
+    said = capsys.readouterr().err
+    assert ("Traceback" in said) is wanted
+    assert "ImportError: cannot import name 'X'" in said and "sk-1234" not in said
+    assert "-m helpers training" in said and cli.TRACEBACK_VARIABLE in said
+    assert ("did not foresee" in said) is (lang == "en")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PermissionError(13, "Permission denied", "/there/some.json"),
+        OSError(28, "No space left on device", "/there/some.json"),
+        NotADirectoryError(20, "Not a directory", "/there/some.json"),
+    ],
+)
+def test_a_file_that_the_system_refuses_is_named(
+    error: OSError, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(extra: str | None) -> None:
+        raise error
+
+    monkeypatch.setattr(environment, "set_up", fail)
+    assert cli.main(["training"]) == 1
+    said = capsys.readouterr().err
+    assert f"The system refuses /there/some.json: {error.strerror}." in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.skipif(os.name == "nt", reason="closes a POSIX pipe")
+def test_whoever_reads_may_stop_reading() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from helpers import cli; raise SystemExit(cli.main([]))"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    with process:
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
+
+
+@pytest.mark.parametrize("command", [["lab"], ["build", "03"]])
+def test_a_course_that_cannot_be_written_to_is_told_at_once(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(environment, "set_up", refused)
+    monkeypatch.setattr(files, "is_writable", lambda path: False)
+    assert cli.main([*command, "--lang", "en"]) == 1
+    assert capsys.readouterr().err.startswith("\nThis folder cannot be written to")
+
+
+def test_progress_and_help_need_nothing_installed(tmp_path: Path) -> None:
+    """In a Python without packages, as a new computer has it."""
+    code = "import sys; sys.path.insert(0, sys.argv.pop(1)); from helpers import cli; "
+    code += "sys.exit(cli.main(sys.argv[1:]))"
+    for argv in (["progress"], ["progress", "--reset"], ["progress", "--reset", "04"], ["--help"]):
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", code, ROOT, *argv],
+            env={**os.environ, "COURSE_PROGRESS": str(tmp_path)},
+            capture_output=True,
+        )
+        assert (done.returncode, done.stderr) == (0, b"")

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 
 from helpers import i18n, setup
 from helpers.i18n import LANGUAGES
-from helpers.setup import CourseError, environment, jupyter, pip, processes
+from helpers.setup import CourseError, environment, files, packages, pip, processes
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +83,6 @@ def test_set_up_makes_what_it_says(finished: Path) -> None:
         [python, "-I", "-c", code], env=processes.child_environment(), encoding="utf-8"
     )
     assert said.splitlines() == [str(finished / "helpers" / "__init__.py"), str(venv)]
-    for lang in LANGUAGES:
-        assert (jupyter.lab_settings(finished, lang) / "overrides.json").is_file()
     (link,) = venv.glob("[lL]ib/**/course.pth")
     assert link.read_text(encoding="utf-8").isascii()
 
@@ -140,6 +139,7 @@ def test_only_a_sound_environment_is_kept(
 
     monkeypatch.setattr(environment, "create", create)
     monkeypatch.setattr(pip, "install", lambda *_: calls.append("install"))
+    monkeypatch.setattr(environment, "check_packages", lambda *_: None)  # `light` has no pip
     environment.set_up(tmp_path)
     assert calls == (["install"] if damage == "unfinished" else ["create", "install"])
     assert environment.is_current(tmp_path)
@@ -285,5 +285,172 @@ def test_entering_runs_the_command_again_unless_it_is_inside(
     assert ended.value.code == 5
     assert started == ["browser", ["python", "-m", "helpers", "lab", "--port", "9"]]
     monkeypatch.setattr(environment, "is_inside", lambda venv: venv == setup.ROOT / ".venv")
+    for name, value in processes.child_environment().items():
+        monkeypatch.setenv(name, value)
+    if os.environ.get("PYTHONPATH") != str(setup.ROOT):
+        monkeypatch.delenv("PYTHONPATH", raising=False)
     environment.enter()
     assert started[2:] == [None]
+    monkeypatch.setenv("PYTHONPATH", str(setup.ROOT / "tests"))
+    with pytest.raises(SystemExit):
+        environment.enter()
+    assert started[3:] == [None, ["python", "-m", "helpers", "lab", "--port", "9"]]
+
+
+# What users have in their environment, and whether it may reach what runs for the course.
+REACHES = {
+    "PYTHONPATH": False,
+    "PYTHONHOME": False,
+    "PYTHONSTARTUP": False,
+    "PYTHONUSERBASE": False,
+    "PYTHONPLATLIBDIR": False,
+    "PYTHONEXECUTABLE": False,
+    "PYTHONSAFEPATH": False,
+    "PYTHONINSPECT": False,
+    "PYTHONOPTIMIZE": False,
+    "PYTHONCASEOK": False,
+    "PYTHON_FROZEN_MODULES": False,
+    "PYTHONBREAKPOINT": False,
+    "PYTHONUNBUFFERED": True,
+    "PYTHONDONTWRITEBYTECODE": True,
+    "PYTHONWARNINGS": True,
+    "PYTHONHASHSEED": True,
+    "HTTPS_PROXY": True,
+    "SSL_CERT_FILE": True,
+    "OPENAI_API_KEY": True,
+    "PATH": True,
+}
+
+
+@pytest.mark.parametrize(("name", "reaches"), REACHES.items())
+def test_what_changes_imports_reaches_no_child(
+    name: str, reaches: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "7")
+    child = processes.child_environment()
+    assert (child.get(name) == "7") is reaches
+    assert (child["PYTHONUTF8"], child["PYTHONNOUSERSITE"]) == ("1", "1")
+    monkeypatch.setattr(os, "environ", child)
+    assert processes.child_environment() == child  # so that nothing is run again for ever
+
+
+def test_pythonpath_may_name_the_course_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(setup.ROOT))
+    assert processes.child_environment()["PYTHONPATH"] == str(setup.ROOT)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(setup.ROOT), "/opt/ros/lib"]))
+    assert "PYTHONPATH" not in processes.child_environment()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="about POSIX homes")
+@pytest.mark.parametrize("home", ["/nonexistent", "/proc", None])
+def test_without_a_home_the_environment_is_it(
+    home: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if home is None:
+        monkeypatch.delenv("HOME")
+        monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # no such user
+    else:
+        monkeypatch.setenv("HOME", home)
+        monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert processes.child_environment()["HOME"] == str(setup.ROOT / ".venv")
+    with environment.lock(setup.ROOT / "nowhere"):
+        pass
+
+
+def test_each_user_has_a_lock_of_his_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+    for user in (0, 12345):
+        monkeypatch.setattr(os, "getuid", lambda user=user: user)
+        with environment.lock(tmp_path / ".venv"):
+            pass
+    assert len(list(tmp_path.glob("course-*.lock"))) == 2
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("where", ["course", "elsewhere"])
+def test_a_refused_file_outside_the_course_is_named(
+    where: str, lang: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    root = tmp_path / "course"
+    root.mkdir()
+    (root / "requirements.txt").touch()
+    file = tmp_path / where / "some.lock"
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "not yours", str(file))
+
+    monkeypatch.setattr(environment, "make", refuse)
+    said = message(lang, root)
+    assert typed in said
+    assert (f"\n    {root}\n" in said) is (where == "course")
+    assert (str(file) in said and "not yours" in said) is (where == "elsewhere")
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_no_stamp_where_packages_are_not_as_pinned(
+    lang: str, finished: Path, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    pinned = "no-such-package==1\npip==0.1\nother==2 ; sys_platform == 'none'\n"
+    (finished / "requirements.txt").write_text(pinned, encoding="utf-8")
+    monkeypatch.setattr(pip, "install", lambda *_: None)  # it went elsewhere
+    said = message(lang, finished)
+    assert "no-such-package, pip" in said and typed in said and "other" not in said
+    assert not (finished / ".venv" / "course.json").exists()
+
+
+def test_packages_are_compared_without_the_users_own(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "away-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: away\nVersion: 1.0\n", "utf-8")
+    pins = tmp_path / "requirements.txt"
+    pins.write_text("away==1.0\n", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    python = processes.python_of(finished / ".venv")
+    assert packages.compare_in(python, [pins]) == (1, ["away"])
+
+
+def test_an_environment_that_has_the_packages_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    shutil.copytree(setup.ROOT / "helpers", tmp_path / "helpers")
+    pinned = tmp_path / "requirements.txt"
+    pinned.write_text("packaging>=1\npytest>=1\n", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", "elsewhere")
+    monkeypatch.setattr(environment, "make", no_processes)
+    assert environment.set_up(tmp_path) == Path(sys.executable)
+    assert os.environ["PYTHONPATH"] == str(tmp_path)
+    assert not (tmp_path / ".venv").exists()
+    pins(tmp_path, "training").write_text("no-such-package==1\n", encoding="utf-8")
+    with pytest.raises(CourseError, match="pip install -r .*training.txt"):
+        environment.set_up(tmp_path, extra="training")
+    pinned.write_text("packaging>=1\nno-such-package==1\n", encoding="utf-8")
+    with pytest.raises(AssertionError, match="a process"):
+        environment.set_up(tmp_path)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_notebooks_that_cannot_be_saved(
+    lang: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    i18n.use(lang)
+    notebook = tmp_path / "notebooks" / lang / "00-start.ipynb"
+    notebook.parent.mkdir(parents=True)
+    notebook.touch()
+    files.check_savable(tmp_path, lang)
+    assert list(notebook.parent.iterdir()) == [notebook]
+    for refused in (notebook.parent, notebook):
+        monkeypatch.setattr(files, "is_writable", lambda path, refused=refused: path != refused)
+        with pytest.raises(CourseError) as caught:
+            files.check_savable(tmp_path, lang)
+        assert f"\n    {notebook.parent}\n" in str(caught.value) and typed in str(caught.value)
+
+
+def test_what_is_writable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(dir: Path) -> None:
+        raise OSError(errno.EROFS, "read-only")
+
+    assert files.is_writable(tmp_path) and not files.is_writable(tmp_path / "none")
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    assert not files.is_writable(tmp_path)

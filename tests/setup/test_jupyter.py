@@ -14,6 +14,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,16 @@ SERVE = (
     "from pathlib import Path; from helpers.setup import jupyter as lab; _, lang, port, *extra = sys.argv; "
     "sys.exit(lab.serve(Path(sys.executable), Path.cwd(), lang, int(port), extra=extra))"
 )
+# A JupyterLab that notes where it is and ends, and the token that it was given.
+INFO = {"sock": "", "secure": False, "hostname": "127.0.0.1", "port": 8888, "base_url": "/"}
+SHOW_TOKEN = f"""
+import json, os, pathlib, time
+token = os.environ.get("JUPYTER_TOKEN", "")
+pathlib.Path("token").write_text(token)
+note = pathlib.Path(os.environ["JUPYTER_RUNTIME_DIR"], "jpserver-1.json")
+note.write_text(json.dumps({{**{INFO}, "token": token or "mine"}}))
+time.sleep(1)
+"""
 posix = pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
 HOOK = "def before_save(model, **kwargs): model['content'] = 'from the hook'\n"
 
@@ -144,7 +155,6 @@ def interface(base: str, token: str) -> tuple[str, str]:
 @posix
 def test_interface_is_in_the_learners_language(course: Path) -> None:
     """Two JupyterLabs in two languages at once; then the learner chooses a third in the menu."""
-    lab.write_lab_settings(course)
     with started(course, "zh") as one, started(course, "fr") as other:
         chinese, _, token = served(one)
         french, _, key = served(other)
@@ -226,10 +236,65 @@ def test_token_is_made_unless_the_reader_brings_one(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.delenv("JUPYTER_TOKEN", raising=False)
-    monkeypatch.setattr(lab, "answers", lambda server, token: True)
-    show = "import os; open('token', 'w').write(os.environ.get('JUPYTER_TOKEN', ''))"
-    (tmp_path / "jupyterlab.py").write_text(show, encoding="utf-8")
+    (tmp_path / "jupyterlab.py").write_text(SHOW_TOKEN, encoding="utf-8")
     assert lab.serve(Path(sys.executable), tmp_path, "fr", 8888, extra=extra) == 0
     token = (tmp_path / "token").read_text(encoding="utf-8")
     assert bool(token) is made
     assert ("?token=" in capsys.readouterr().out) is made
+
+
+@pytest.mark.parametrize(
+    ("moved", "expected"),
+    [
+        ({}, "http://127.0.0.1:8888/page?token=t"),
+        ({"base_url": "/course/"}, "http://127.0.0.1:8888/course/page?token=t"),
+        ({"base_url": "/user/a%20b/"}, "http://127.0.0.1:8888/user/a%20b/page?token=t"),
+        ({"secure": True, "port": 9106}, "https://127.0.0.1:9106/page?token=t"),
+        ({"hostname": "::1", "port": 9102}, "http://[::1]:9102/page?token=t"),
+        ({"hostname": "::"}, "http://[::1]:8888/page?token=t"),
+        ({"hostname": "0.0.0.0"}, "http://127.0.0.1:8888/page?token=t"),
+        ({"hostname": "localhost"}, "http://localhost:8888/page?token=t"),
+        ({"token": "the reader's own"}, "http://127.0.0.1:8888/page"),
+        ({"token": ""}, "http://127.0.0.1:8888/page"),
+        ({"sock": "/tmp/x", "url": "http+unix://%2Ftmp%2Fx/"}, "http+unix://%2Ftmp%2Fx/"),
+    ],
+)
+def test_address_is_the_one_that_the_server_notes(moved: dict[str, Any], expected: str) -> None:
+    assert lab.address({**INFO, "token": "t", **moved}, "/page", "t") == expected
+
+
+def test_a_note_that_is_half_written_is_waited_for(tmp_path: Path) -> None:
+    assert lab.server_info(tmp_path) is None
+    note = tmp_path / "jpserver-7.json"
+    note.write_text('{"port":', encoding="utf-8")
+    assert lab.server_info(tmp_path) is None
+    note.write_text(json.dumps(INFO), encoding="utf-8")
+    assert lab.server_info(tmp_path) == INFO
+
+
+@posix
+def test_settings_that_move_jupyterlab(course: Path) -> None:
+    """The reader's own file sets another base, a socket and a token; the address printed is right."""
+    settings = course / "CONFIG" / "jupyter_server_config.py"
+    settings.parent.mkdir()
+    settings.write_text(
+        "c.ServerApp.base_url = '/course/'\nc.ServerApp.sock = '/nowhere/sock'\n"
+        "c.ServerApp.port = 1\n",
+        encoding="utf-8",
+    )
+    with started(course, "zh") as server:
+        base, notebook, token = served(server)
+        assert base.endswith("/course")
+        assert b"jupyter-config-data" in fetch(f"{base}/lab/tree/{notebook}?token={token}")
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_jupyterlab_that_does_not_come_is_told_once(
+    lang: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    i18n.use(lang)
+    monkeypatch.setattr(lab, "PATIENCE", 0)
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1)"]) as child:
+        assert lab.wait_until_there(child, tmp_path, Path("python")) is None
+    said = capsys.readouterr().out
+    assert said.count("python -m jupyter --paths") == 1 and "Ctrl-C" in said

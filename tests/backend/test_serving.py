@@ -152,7 +152,7 @@ def test_a_token_is_needed_everywhere(
     assert served.request(TOKEN)[0] == 200
     with pytest.raises(openai.AuthenticationError):
         ChatOpenAI(
-            model="m", base_url=served.env["OPENAI_BASE_URL"], api_key=SecretStr("x")
+            model=MODEL, base_url=served.env["OPENAI_BASE_URL"], api_key=SecretStr("x")
         ).invoke(COUNT)
     if sys.platform != "win32":
         assert served.stop() == 0
@@ -178,7 +178,7 @@ def test_being_stopped_finishes_the_answers(run: Callable[..., Served], number: 
     client = openai.OpenAI(base_url=served.env["OPENAI_BASE_URL"], api_key="x", max_retries=0)
     idle = socket.create_connection((served.host, served.port))
     messages: Any = [{"role": "user", "content": COUNT}]
-    stream = client.chat.completions.create(model="m", messages=messages, stream=True)
+    stream = client.chat.completions.create(model=MODEL, messages=messages, stream=True)
     texts = [next(stream).choices[0].delta.content or ""]
     stopping = threading.Thread(target=served.stop, args=(number,))
     stopping.start()
@@ -198,7 +198,7 @@ def test_being_stopped_finishes_the_answers(run: Callable[..., Served], number: 
 @posix_only
 def test_being_stopped_twice_is_at_once(run: Callable[..., Served]) -> None:
     served = run(pace=0.1)
-    body = {"model": "m", "messages": [{"role": "user", "content": STORY}]}
+    body = {"model": MODEL, "messages": [{"role": "user", "content": STORY}]}
 
     def ask() -> None:
         with contextlib.suppress(OSError, http.client.HTTPException):
@@ -240,7 +240,7 @@ def read_slowly(served: Served, seconds: float) -> int:
         connection.settimeout(10)
         connection.connect((served.host, served.port))
         messages = [{"role": "user", "content": STORY}]
-        body = json.dumps({"model": "m", "messages": messages, "stream": True, "n": 16})
+        body = json.dumps({"model": MODEL, "messages": messages, "stream": True, "n": 16})
         connection.sendall(
             f"POST /v1/chat/completions HTTP/1.0\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
         )
@@ -296,7 +296,7 @@ def test_the_pace_is_that_of_the_course(run: Callable[..., Served], tmp_path: Pa
     assert "COURSE_PACE" in failed(more={"COURSE_PACE": "fast"})
     env_file = tmp_path / ".env"
     env_file.write_text("COURSE_PACE=10", encoding="utf-8")
-    body = {"model": "m", "max_tokens": 3, "messages": [{"role": "user", "content": COUNT}]}
+    body = {"model": MODEL, "max_tokens": 3, "messages": [{"role": "user", "content": COUNT}]}
     for pace, seconds in ((None, 0.3), (0, 0)):
         served = run(pace=pace, more={"COURSE_ENV_FILE": str(env_file)})
         start = time.monotonic()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import BaseModel, Field
 
-from helpers.builtin import answers, book, chat_reply, chat_request, fill, legacy, tokens
+from helpers.builtin import MODEL, answers, book, chat_reply, chat_request, fill, legacy, tokens
 from helpers.i18n import LANGUAGES
 from tests.builtin.asking import ENTRIES, SOURCE, asked
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def chat(url: str) -> ChatOpenAI:
     from langchain_openai import ChatOpenAI
 
-    return ChatOpenAI(model="m", max_retries=0, stream_usage=True)
+    return ChatOpenAI(model=MODEL, max_retries=0, stream_usage=True)
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_max_tokens_cuts_the_arguments(chat: ChatOpenAI) -> None:
 
 def test_usage_and_ids_of_calls_in_several_choices(client: openai.OpenAI) -> None:
     body: Any = {
-        "model": "m",
+        "model": MODEL,
         "messages": [{"role": "user", "content": asked("weather-two")}],
         "tools": [{"type": "function", "function": {"name": "get_weather"}}],
         "n": 2,
@@ -179,7 +179,7 @@ def test_usage_and_ids_of_calls_in_several_choices(client: openai.OpenAI) -> Non
     assert [len(choice.message.tool_calls or ()) for choice in whole.choices] == [2, 2]
     opening = next(iter(client.chat.completions.create(**body, stream=True)))
     assert opening.choices[0].delta.content is None
-    other = client.chat.completions.create(**{**body, "model": "n"})
+    other = client.chat.completions.create(**{**body, "model": "big"})
     assert whole.choices[0].message.tool_calls and other.choices[0].message.tool_calls
     assert whole.choices[0].message.tool_calls[0].id != other.choices[0].message.tool_calls[0].id
 
@@ -187,7 +187,7 @@ def test_usage_and_ids_of_calls_in_several_choices(client: openai.OpenAI) -> Non
 def request(question: str, *tools: Any, history: Any = (), **change: Any) -> chat_request.Request:
     messages = [{"role": "user", "content": question}, *history]
     offered = [{"type": "function", "function": tool} for tool in tools]
-    body = {"model": "m", "messages": messages, "tools": offered or None, **change}
+    body = {"model": MODEL, "messages": messages, "tools": offered or None, **change}
     return chat_request.parse(json.dumps(body).encode())
 
 
@@ -244,7 +244,7 @@ def test_which_tool_fits(question: str, tools: list[Any], expected: list[str]) -
         # those of an earlier turn are not said
         (request("Hm", history=[*returned("a"), {"role": "user", "content": "Hello!"}]), book.find([book.Message("user", "Hello!")]).answer),  # type: ignore[union-attr]
         # without a question, the language and the words of the last message
-        (chat_request.parse(b'{"model": "m", "messages": [{"role": "system", "content": "\\u4f60"}]}'), book.unknown("zh")),
+        (chat_request.parse(b'{"model": "big", "messages": [{"role": "system", "content": "\\u4f60"}]}'), book.unknown("zh")),
     ],
 )  # fmt: skip
 def test_what_is_said_or_called(asking: chat_request.Request, expected: Any) -> None:
@@ -288,7 +288,7 @@ def test_a_tool_whose_name_is_a_mode_is_called_by_name(client: openai.OpenAI) ->
     messages = [{"role": "user", "content": asked("hello")}]
     for name in ("auto", "none", "required"):
         tools = [{"type": "function", "function": {"name": each}} for each in ("other", name)]
-        answer = create(model="m", messages=messages, tools=tools, tool_choice=tools[1])
+        answer = create(model=MODEL, messages=messages, tools=tools, tool_choice=tools[1])
         assert [call.function.name for call in answer.choices[0].message.tool_calls] == [name]
 
 
@@ -303,7 +303,7 @@ def test_enum_values_are_no_schemas(chat: ChatOpenAI) -> None:
         **CLOSED,
         "properties": {"a": {"enum": [{"type": "object"}, {"properties": {"x": 1}}]}},
     }
-    message = chat.bind(response_format=json_schema(schema, strict=True)).invoke("x")
+    message = chat.bind(response_format=json_schema(schema)).invoke("x")
     assert json.loads(message.text) in ({"a": {"type": "object"}}, {"a": {"properties": {"x": 1}}})
 
 
@@ -381,7 +381,7 @@ def test_json_mode_says_what_a_tool_returned() -> None:
 @pytest.mark.parametrize("top", [None, 0, 1, 3])
 def test_logprobs_of_each_token(client: openai.OpenAI, top: int | None) -> None:
     body: Any = {
-        "model": "m",
+        "model": MODEL,
         "messages": [{"role": "user", "content": asked("hello", "zh")}],
         "logprobs": True,
         "top_logprobs": top,
@@ -412,7 +412,7 @@ def test_logprobs(chat: ChatOpenAI) -> None:
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
 CLOSED = {
     "type": "object",
-    "properties": {"a": {}},
+    "properties": {"a": {"type": "string"}},
     "required": ["a"],
     "additionalProperties": False,
 }
@@ -431,7 +431,9 @@ def json_schema(schema: Any, **change: Any) -> dict[str, Any]:
     [
         ({"tools": []}, "tools", "empty_array", "1 to 128"),
         ({"tools": [TOOL] * 129}, "tools", "array_above_max_length", "129"),
-        ({"tools": [{"type": "custom"}]}, "tools[0].type", "invalid_value", "'function'"),
+        ({"tools": [{"type": "custom"}]}, "tools[0].type", "unsupported_value", "'function'"),
+        ({"tools": [{"type": "web_search"}]}, "tools[0].type", "invalid_value", "'function'"),
+        ({"tools": [TOOL], "tool_choice": {"type": "custom", "custom": {"name": "f"}}}, "tool_choice.type", "unsupported_value", "JSON"),
         ({"tools": tool(name="a" * 65)}, "tools[0].function.name", "invalid_value", "1 to 64"),
         ({"tools": [TOOL, *tool(name="g", parameters={"type": "object", "required": ["a"], "properties": {"a": False}})],
           "tool_choice": {"type": "function", "function": {"name": "g"}}},
@@ -458,7 +460,7 @@ def json_schema(schema: Any, **change: Any) -> dict[str, Any]:
          "response_format.json_schema.schema", "invalid_json_schema", "response_format 'n'"),
         ({"response_format": json_schema({"type": "object"}, strict=True)},
          "response_format.json_schema.schema", "invalid_json_schema", "additionalProperties"),
-        ({"response_format": json_schema({**CLOSED, "properties": {"a": {"properties": {"b": {}}}}}, strict=True)},
+        ({"response_format": json_schema({**CLOSED, "properties": {"a": {"type": "object", "properties": {"b": {}}}}}, strict=True)},
          "response_format.json_schema.schema", "invalid_json_schema", "additionalProperties"),
         ({"response_format": json_schema({"not": {}})},
          "response_format.json_schema.schema", "invalid_json_schema", "finds no value"),
@@ -475,7 +477,7 @@ def test_a_refused_format(
 
     with pytest.raises(openai.BadRequestError) as refused:
         client.post("/chat/completions", cast_to=object, body={
-            "model": "m", "messages": [{"role": "user", "content": "x"}], **body,
+            "model": MODEL, "messages": [{"role": "user", "content": "x"}], **body,
         })  # fmt: skip
     assert (refused.value.param, refused.value.code) == (param, code)
     assert message in refused.value.message
@@ -488,7 +490,7 @@ def test_a_refused_format(
 def test_text_completions_through_langchain(url: str, lang: str) -> None:
     from langchain_openai import OpenAI
 
-    llm = OpenAI(model="m", max_retries=0)
+    llm = OpenAI(model=MODEL, max_retries=0)
     for entry in SOURCE["continuations"]:
         assert llm.invoke(entry["text"][lang]) == entry["next"][lang]
         assert "".join(llm.stream(entry["text"][lang])) == entry["next"][lang]
@@ -502,12 +504,12 @@ def test_the_parameters_of_text_completions(client: openai.OpenAI) -> None:
     prompt = SOURCE["continuations"][0]["text"]["en"]
     whole = SOURCE["continuations"][0]["next"]["en"]
     create = client.completions.create
-    short = create(model="m", prompt=prompt, max_tokens=3)
+    short = create(model=MODEL, prompt=prompt, max_tokens=3)
     assert (short.choices[0].text, short.choices[0].finish_reason) == (" Paris. The", "length")
-    assert create(model="m", prompt=prompt).choices[0].text == "".join(tokens.split(whole)[:16])
-    assert create(model="m", prompt=prompt, stop="Paris").choices[0].text == " "
-    assert create(model="m", prompt=prompt, max_tokens=0, echo=True).choices[0].text == prompt
-    both = create(model="m", prompt=[prompt, "x"], n=2, best_of=2, max_tokens=50, echo=True)
+    assert create(model=MODEL, prompt=prompt).choices[0].text == "".join(tokens.split(whole)[:16])
+    assert create(model=MODEL, prompt=prompt, stop="Paris").choices[0].text == " "
+    assert create(model=MODEL, prompt=prompt, max_tokens=0, echo=True).choices[0].text == prompt
+    both = create(model=MODEL, prompt=[prompt, "x"], n=2, best_of=2, max_tokens=50, echo=True)
     assert [choice.index for choice in both.choices] == [0, 1, 2, 3]
     assert [choice.text for choice in both.choices[::2]] == [
         prompt + whole,
@@ -515,11 +517,15 @@ def test_the_parameters_of_text_completions(client: openai.OpenAI) -> None:
     ]
     assert both.object == "text_completion" and both.id.startswith("cmpl-")
     assert both.usage and both.usage.prompt_tokens == tokens.count(prompt) + 1
-    logprobs = create(model="m", prompt=prompt, max_tokens=3, logprobs=1).choices[0].logprobs
+    logprobs = create(model=MODEL, prompt=prompt, max_tokens=3, logprobs=1).choices[0].logprobs
     assert logprobs and logprobs.tokens == [" Paris", ".", " The"]
     assert (logprobs.token_logprobs, logprobs.text_offset) == ([0.0] * 3, [0, 6, 7])
     stream = create(
-        model="m", prompt=prompt, max_tokens=50, stream=True, stream_options={"include_usage": True}
+        model=MODEL,
+        prompt=prompt,
+        max_tokens=50,
+        stream=True,
+        stream_options={"include_usage": True},
     )
     chunks = list(stream)
     assert "".join(choice.text for chunk in chunks for choice in chunk.choices) == whole
@@ -530,7 +536,7 @@ def test_the_parameters_of_text_completions(client: openai.OpenAI) -> None:
 @pytest.mark.parametrize("n", [1, 2])
 def test_a_text_completion_as_a_stream_and_as_a_whole(n: int) -> None:
     """Both say the same, also of the places of the tokens."""
-    body = {"model": "m", "prompt": ["One two", "x"], "n": n, "echo": True, "logprobs": 0}
+    body = {"model": MODEL, "prompt": ["One two", "x"], "n": n, "echo": True, "logprobs": 0}
     options = {"stream": True, "stream_options": {"include_usage": True}}
     asking = legacy.parse(json.dumps({**body, **options, "max_tokens": 5}).encode())
     replies = legacy.replies(asking)
@@ -554,7 +560,7 @@ def test_a_text_completion_as_a_stream_and_as_a_whole(n: int) -> None:
 
 
 def test_the_limits_of_a_text_completion_are_accepted(client: openai.OpenAI) -> None:
-    found = client.completions.create(model="m", prompt=["x"] * 128, n=1, best_of=16, logprobs=5)
+    found = client.completions.create(model=MODEL, prompt=["x"] * 128, n=1, best_of=16, logprobs=5)
     assert len(found.choices) == 128
 
 
@@ -581,5 +587,5 @@ def test_a_refused_text_completion(
     import openai
 
     with pytest.raises(openai.BadRequestError) as refused:
-        client.post("/completions", cast_to=object, body={"model": "m", "prompt": "x", **body})
+        client.post("/completions", cast_to=object, body={"model": MODEL, "prompt": "x", **body})
     assert (refused.value.param, refused.value.code) == (param, code)

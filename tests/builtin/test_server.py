@@ -99,13 +99,18 @@ def nothing_logged_or_printed(
 
 
 def post(running: server.Server, **body: Any) -> dict[str, Any]:
-    body = {"model": "m", "messages": [{"role": "user", "content": COUNT}], **body}
+    body = {"model": MODEL, "messages": [{"role": "user", "content": COUNT}], **body}
     status, _, text = request(running, "POST", "/v1/chat/completions", body)
     return {"status": status, **json.loads(text)}
 
 
 def events(running: server.Server, **body: Any) -> list[dict[str, Any]]:
-    body = {"model": "m", "messages": [{"role": "user", "content": COUNT}], "stream": True, **body}
+    body = {
+        "model": MODEL,
+        "messages": [{"role": "user", "content": COUNT}],
+        "stream": True,
+        **body,
+    }
     status, headers, text = request(running, "POST", "/v1/chat/completions", body)
     assert status == 200
     assert headers["Content-Type"] == "text/event-stream; charset=utf-8"
@@ -220,20 +225,21 @@ def test_fifty_streams_at_once_each_get_their_own_answer(
 
 def test_the_openai_client(client: openai.OpenAI) -> None:
     messages: Any = [{"role": "user", "content": asked("story")}]
-    whole = client.chat.completions.create(model="gpt-x", messages=messages)
+    whole = client.chat.completions.create(model="big", messages=messages)
     chunks = list(
         client.chat.completions.create(
-            model="gpt-x", messages=messages, stream=True, stream_options={"include_usage": True}
+            model="big", messages=messages, stream=True, stream_options={"include_usage": True}
         )
     )
     assert whole.choices[0].message.content == answered("story")
     assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == answered(
         "story"
     )
-    assert whole.model == chunks[0].model == "gpt-x"
+    assert whole.model == chunks[0].model == "big"
     assert chunks[-1].usage == whole.usage
-    again = client.chat.completions.create(model="gpt-x", messages=messages)
-    assert again == whole, "the same request gives the same bytes"
+    again = client.chat.completions.create(model="big", messages=messages)
+    assert again.model_dump() == whole.model_dump(), "the same request gives the same bytes"
+    assert whole._request_id and whole._request_id != again._request_id
 
 
 def test_the_async_openai_client(running: server.Server) -> None:
@@ -244,8 +250,8 @@ def test_the_async_openai_client(running: server.Server) -> None:
     async def both() -> tuple[str | None, str]:
         async with openai.AsyncOpenAI(base_url=running.url, api_key=KEY) as client:
             create = client.chat.completions.create
-            whole = await create(model="m", messages=messages)
-            stream = await create(model="m", messages=messages, stream=True)
+            whole = await create(model=MODEL, messages=messages)
+            stream = await create(model=MODEL, messages=messages, stream=True)
             streamed = [chunk.choices[0].delta.content or "" async for chunk in stream]
             return whole.choices[0].message.content, "".join(streamed)
 
@@ -255,7 +261,9 @@ def test_the_async_openai_client(running: server.Server) -> None:
 def test_usage_has_every_field_that_the_client_knows(client: openai.OpenAI) -> None:
     from openai.types import CompletionUsage
 
-    whole = client.chat.completions.create(model="m", messages=[{"role": "user", "content": COUNT}])
+    whole = client.chat.completions.create(
+        model=MODEL, messages=[{"role": "user", "content": COUNT}]
+    )
     assert isinstance(whole.usage, CompletionUsage)
     assert None not in whole.usage.prompt_tokens_details.model_dump().values()  # type: ignore[union-attr]
     assert None not in whole.usage.completion_tokens_details.model_dump().values()  # type: ignore[union-attr]
@@ -264,9 +272,11 @@ def test_usage_has_every_field_that_the_client_knows(client: openai.OpenAI) -> N
 def test_models(client: openai.OpenAI, running: server.Server) -> None:
     import openai
 
-    assert [model.id for model in client.models.list()] == [MODEL]
+    assert [model.id for model in client.models.list()] == [MODEL, "big"]
     assert client.models.retrieve(MODEL).owned_by == "course"
-    with pytest.raises(openai.NotFoundError, match="'gpt-9' does not exist; 'built-in' does"):
+    with pytest.raises(
+        openai.NotFoundError, match="`gpt-9` does not exist or you do not.*`built-in` and `big`"
+    ):
         client.models.retrieve("gpt-9")
     status, headers, text = request(running, "HEAD", "/v1/models")
     assert (status, text) == (200, "")
@@ -280,7 +290,7 @@ def test_the_clients_raise_their_own_errors(client: openai.OpenAI, chat: ChatOpe
         chat.bind(temperature=3).invoke("Hello!")
     assert raised.value.param == "temperature"
     with pytest.raises(openai.BadRequestError) as raised:
-        client.chat.completions.create(model="m", messages=[])
+        client.chat.completions.create(model=MODEL, messages=[])
     assert raised.value.code == "empty_array"
 
 
@@ -599,7 +609,7 @@ def test_too_large_a_body_is_told_so(running: server.Server, path: str) -> None:
 
 
 def test_the_largest_body_is_read(running: server.Server) -> None:
-    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": COUNT}]}).encode()
+    body = json.dumps({"model": MODEL, "messages": [{"role": "user", "content": COUNT}]}).encode()
     for size, status in [(routes.MAX_BODY, 200), (routes.MAX_BODY + 1, 413)]:
         padded = body + b" " * (size - len(body))
         assert request(running, "POST", "/v1/chat/completions", padded)[0] == status
@@ -635,7 +645,7 @@ def test_no_input_is_a_server_error(running: server.Server) -> None:
         return generator.choice(atoms)
 
     for _ in range(400):
-        body = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
+        body = {"model": MODEL, "messages": [{"role": "user", "content": "x"}]}
         body |= {key: value(3) for key in generator.sample(keys, 2)}
         status, _, _ = request(running, "POST", "/v1/chat/completions", body)
         assert status in (200, 400), body
@@ -666,14 +676,14 @@ def test_pace(paced: server.Server, client: openai.OpenAI) -> None:
     messages: Any = [{"role": "user", "content": asked("token")}]
     expected = tokens.count(answered("token")) / paced.pace  # about 0.2 s
     create = client.chat.completions.create
-    create(model="m", messages=messages, max_tokens=1)
+    create(model=MODEL, messages=messages, max_tokens=1)
 
     start = time.perf_counter()
-    create(model="m", messages=messages)
+    create(model=MODEL, messages=messages)
     assert expected <= time.perf_counter() - start < expected + 0.15
 
     start = time.perf_counter()
-    stream = create(model="m", messages=messages, stream=True)
+    stream = create(model=MODEL, messages=messages, stream=True)
     times = [time.perf_counter() - start for chunk in stream if chunk.choices[0].delta.content]
     assert times[0] < expected / 2
     assert expected <= times[-1] < expected + 0.15
@@ -682,7 +692,7 @@ def test_pace(paced: server.Server, client: openai.OpenAI) -> None:
 
     paced.pace = 0
     start = time.perf_counter()
-    create(model="m", messages=messages)
+    create(model=MODEL, messages=messages)
     assert time.perf_counter() - start < expected / 2
 
 
@@ -695,7 +705,7 @@ def test_a_client_that_goes_away_leaves_nothing_running(
     running.pace = pace
     address = running.url.split("/")[2].split(":")
     messages = [{"role": "user", "content": STORY}]
-    body = json.dumps({"model": "m", "messages": messages, "stream": stream, "n": 16}).encode()
+    body = json.dumps({"model": MODEL, "messages": messages, "stream": stream, "n": 16}).encode()
     head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
     with socket.create_connection((address[0], int(address[1]))) as connection:
         connection.sendall(head.encode() + body)
@@ -742,7 +752,7 @@ def test_a_stream_stopped_early_through_langchain(
 def test_close_ends_what_is_under_way_and_frees_the_port() -> None:
     started = server.serve(pace=0.1)
     address = ("127.0.0.1", int(started.url.split(":")[2].split("/")[0]))
-    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": STORY}]}).encode()
+    body = json.dumps({"model": MODEL, "messages": [{"role": "user", "content": STORY}]}).encode()
     head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
     with socket.create_connection(address) as connection:
         connection.sendall(head.encode() + body)
@@ -799,7 +809,7 @@ def test_close_with_patience_lets_answers_finish(patience: float, whole: bool) -
     started = server.serve(pace=40)
     with openai.OpenAI(base_url=started.url, api_key=KEY, max_retries=0) as client:
         messages: Any = [{"role": "user", "content": COUNT}]
-        stream = client.chat.completions.create(model="m", messages=messages, stream=True)
+        stream = client.chat.completions.create(model=MODEL, messages=messages, stream=True)
         texts = [next(stream).choices[0].delta.content or ""]
         closing = threading.Thread(target=started.close, args=(patience,))
         start = time.perf_counter()

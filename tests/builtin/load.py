@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 import psutil
 import yaml
 
-from helpers.builtin import book, tokens
+from helpers.builtin import MODEL, book, tokens, wire
 from helpers.setup import ROOT
 from helpers.setup.processes import python_of
 

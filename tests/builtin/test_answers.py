@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from pydantic import BaseModel, Field
@@ -239,6 +239,7 @@ def test_which_tool_fits(question: str, tools: list[Any], expected: list[str]) -
         (request(asked("weather-two"), WEATHER, history=returned("a")), "Paris: a. Rome: …."),
         (request("Hm", WEATHER, history=returned("a", "b")), "get_weather returned: a\nget_weather returned: b"),
         (request("Hm", WEATHER, history=returned("a") + returned("b")), "get_weather returned: a\nget_weather returned: b"),
+        # there is no other tool
         (request(asked("weather"), WEATHER, history=returned("a"), tool_choice="required"),
          [("get_weather", '{"city":"Paris"}')]),
         # those of an earlier turn are not said
@@ -249,6 +250,183 @@ def test_which_tool_fits(question: str, tools: list[Any], expected: list[str]) -
 )  # fmt: skip
 def test_what_is_said_or_called(asking: chat_request.Request, expected: Any) -> None:
     assert said(asking) == expected
+
+
+def function(name: str, description: str = "", **properties: Any) -> dict[str, Any]:
+    """Return a tool that requires all of its parameters; what is no schema is a type."""
+    kinds = {
+        n: kind if isinstance(kind, dict) else {"type": kind} for n, kind in properties.items()
+    }
+    schema = {"type": "object", "properties": kinds, "required": list(kinds)}
+    return {"name": name, "description": description, "parameters": schema}
+
+
+@pytest.mark.parametrize(
+    ("name", "description"),
+    [
+        ("getWeather", ""),
+        ("get_current_weather", ""),
+        ("weather", ""),
+        ("weather-get_weather", ""),
+        ("getweather", ""),
+        ("fetchForecast", ""),
+        ("lookup", "Look up the current Weather of a place"),
+        ("obtenir_meteo", ""),
+        ("f", "Donne la météo d'une ville"),
+        ("quel_temps", "Le temps qu'il fait"),
+        ("f", "获取某个城市的天气"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_tool_about_the_same_is_called_for_the_questions_of_the_book(
+    name: str, description: str, lang: str
+) -> None:
+    paris, rome = (given["city"] for given in ENTRIES["weather-two"]["call"][lang]["get_weather"])
+    other = function("add", "Add two numbers.", a="integer", b="integer")
+    for parameter in ("city", "location", "q"):
+        tool = function(name, description, **{parameter: "string"})
+        one, two = (
+            said(request(asked(entry, lang), other, tool)) for entry in ("weather", "weather-two")
+        )
+        made = [(name, json.dumps({parameter: city}, ensure_ascii=False, separators=(",", ":"))) for city in (paris, rome)]  # fmt: skip
+        assert (one, two) == (made[:1], made)
+    assert said(request(asked("weather", lang), other)) == ENTRIES["weather"]["answer"][lang]
+
+
+@pytest.mark.parametrize(
+    ("entry", "tool", "expected"),
+    [
+        # values of other parameters are not made of the other call's
+        ("weather-two", function("getWeather", location="string", unit={"enum": ["C", "F"]}),
+         ['{"location":"Paris","unit":"C"}', '{"location":"Rome","unit":"C"}']),
+        ("weather-two", function("getWeather", place={"enum": ["Paris", "Rome", "Oslo"]}),
+         ['{"place":"Paris"}', '{"place":"Rome"}']),
+        ("weather-two", {"name": "getWeather", "parameters": {"type": "object", "properties": {
+            "location": {"type": "string"}, "country": {"type": "string"}}, "required": ["location"]}},
+         ['{"location":"Paris"}', '{"location":"Rome"}']),
+        ("weather-two", {"name": "getWeather", "parameters": {"type": "object", "properties": {"location": {"type": "string"}}}},
+         ['{"location":"Paris"}', '{"location":"Rome"}']),
+        ("weather-two", function("getWeather", cities={"type": "array", "items": {"type": "string"}}),
+         ['{"cities":["Paris"]}', '{"cities":["Rome"]}']),
+        ("weather", {"name": "weather_here"}, ["{}"]),
+        # the name decides before the description, the book's own before both
+        ("weather", function("get_weather", city="string"), ['{"city":"Paris"}']),
+        ("desk-order", function("lookupOrder", orderId="string"), ['{"orderId":"1024"}']),
+        ("desk-order", function("order_status", order_id="integer"), ['{"order_id":1024}']),
+    ],
+)  # fmt: skip
+def test_the_arguments_of_a_tool_with_other_parameters(
+    entry: str, tool: Any, expected: list[str]
+) -> None:
+    assert said(request(asked(entry), tool)) == [(tool["name"], given) for given in expected]
+
+
+def test_of_several_tools_the_name_decides() -> None:
+    report = function("Report", "A report on the weather.", city="string")
+    ours = function("getWeather", city="string")
+    assert said(request(asked("weather"), report, ours)) == [("getWeather", '{"city":"Paris"}')]
+    exact = function("get_weather", city="string")
+    assert said(request(asked("weather"), ours, exact)) == [("get_weather", '{"city":"Paris"}')]
+
+
+FACT = asked("fact"), function("Capital", city="string", country="string")
+ORDER = asked("order"), function("Order", item="string", quantity="integer", price="number", total="number")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("question", "tool", "expected"),
+    [
+        (*FACT, '{"city":"Paris","country":"France"}'),
+        (*ORDER, '{"item":"parrot","quantity":3,"price":40,"total":110}'),
+        (ORDER[0], function("f", price="number", quantity="integer"), '{"price":40,"quantity":3}'),
+        (ORDER[0], function("f", product="string", quantity="integer"), '{"product":"parrot","quantity":3}'),
+        (FACT[0], function("f", country="string"), '{"country":"France"}'),
+        (asked("fact", "zh"), FACT[1], '{"city":"巴黎","country":"法国"}'),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("choice", ["required", "named"])
+def test_the_json_of_the_book_as_arguments(
+    question: str, tool: Any, expected: str, choice: str
+) -> None:
+    named = {"type": "function", "function": {"name": tool["name"]}}
+    asking = request(question, tool, tool_choice=named if choice == "named" else choice)
+    assert said(asking) == [(tool["name"], expected)]
+    assert isinstance(said(request(question, tool)), str), "nobody must call it"
+
+
+REPORT = function("Report", "The answer.", city="string", weather="string")
+TIME = function("get_time", zone="string")
+
+
+def agent(question: str, *tools: Any, most: int = 10) -> list[str]:
+    """Let an agent run that must call a tool, until it calls Report; return what it called."""
+    history: list[Any] = []
+    called: list[str] = []
+    while "Report" not in called:
+        made = said(request(question, *tools, history=history, tool_choice="required"))
+        names = [name for name, _ in made]
+        for round_, name in enumerate(names):
+            history += returned(f"{len(history)} {round_}", name=name)
+        called += names
+        assert len(called) < most
+    return called
+
+
+@pytest.mark.parametrize(
+    ("question", "tools", "expected"),
+    [
+        (asked("weather"), [WEATHER, REPORT], ["get_weather", "Report"]),
+        (asked("weather-two"), [WEATHER, REPORT], ["get_weather", "get_weather", "Report"]),
+        (asked("weather"), [function("getWeather", location="string"), TIME, REPORT], ["getWeather", "Report"]),
+        (asked("weather", "zh"), [WEATHER, REPORT], ["get_weather", "Report"]),
+        ("Use get_time and get_weather.", [WEATHER, TIME, REPORT], ["get_weather", "get_time", "Report"]),
+        ("Ahem.", [WEATHER, TIME, REPORT], ["get_weather", "Report"]),
+        ("Ahem.", [REPORT, TIME], ["Report"]),
+        (asked("fact"), [TIME, REPORT], ["get_time", "Report"]),
+    ],
+)  # fmt: skip
+def test_an_agent_that_gives_its_result_by_a_tool_ends(
+    question: str, tools: list[Any], expected: list[str]
+) -> None:
+    assert agent(question, *tools) == expected
+
+
+def test_the_report_of_an_agent_says_what_the_tool_returned() -> None:
+    history = returned("Sunny, 21 °C")
+    asking = request(asked("weather"), WEATHER, REPORT, history=history, tool_choice="required")
+    assert said(asking) == [("Report", '{"city":"Paris","weather":"Sunny, 21 °C"}')]
+
+
+def test_where_all_tools_have_returned_the_last_one_is_called_again() -> None:
+    """What it returned may be a complaint about its arguments."""
+    history = returned("Sunny") + returned("city: too short", name="Report")
+    asking = request(asked("weather"), WEATHER, REPORT, history=history, tool_choice="required")
+    assert [name for name, _ in said(asking)] == ["Report"]
+    named = {"type": "function", "function": {"name": "get_weather"}}
+    asking = request(asked("weather"), WEATHER, REPORT, history=history, tool_choice=named)
+    assert [name for name, _ in said(asking)] == ["get_weather"]
+
+
+def allowed(mode: str, *names: str) -> dict[str, Any]:
+    tools = [{"type": "function", "function": {"name": name}} for name in names]
+    return {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools}}
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        (allowed("auto", "get_weather"), ["get_weather"]),
+        (allowed("auto", "get_time"), []),
+        (allowed("required", "get_time"), ["get_time"]),
+        (allowed("required", "get_time", "Report"), ["get_time"]),
+        (allowed("required", "Report", "get_weather"), ["get_weather"]),
+    ],
+)
+def test_tools_that_are_allowed(choice: Any, expected: list[str]) -> None:
+    asking = request(asked("weather"), TIME, WEATHER, REPORT, tool_choice=choice)
+    found = said(asking)
+    assert [name for name, _ in found] == expected if expected else isinstance(found, str)
+    assert not asking.tool
 
 
 def test_max_tokens_is_for_all_calls_together() -> None:
@@ -453,6 +631,11 @@ def json_schema(schema: Any, **change: Any) -> dict[str, Any]:
         ({"tools": [TOOL], "tool_choice": "f"}, "tool_choice", "invalid_value", "'none', 'auto', 'required'"),
         ({"tools": [TOOL], "tool_choice": {"type": "function", "function": {"name": "g"}}},
          "tool_choice.function.name", "invalid_value", "'f'"),
+        ({"tools": [TOOL], "tool_choice": {"type": "allowed_tools"}}, "tool_choice.allowed_tools", "missing_required_parameter", ""),
+        ({"tools": [TOOL], "tool_choice": allowed("none", "f")}, "tool_choice.allowed_tools.mode", "invalid_value", "'auto', 'required'"),
+        ({"tools": [TOOL], "tool_choice": allowed("auto")}, "tool_choice.allowed_tools.tools", "empty_array", "at least 1"),
+        ({"tools": [TOOL], "tool_choice": allowed("auto", "g")},
+         "tool_choice.allowed_tools.tools[0].function.name", "invalid_value", "'f'"),
         ({"response_format": {"type": "xml"}}, "response_format.type", "invalid_value", "'json_schema'"),
         ({"response_format": {"type": "json_schema"}}, "response_format.json_schema", "missing_required_parameter", ""),
         ({"response_format": json_schema({}, name=None)}, "response_format.json_schema.name", "missing_required_parameter", ""),
@@ -481,6 +664,89 @@ def test_a_refused_format(
         })  # fmt: skip
     assert (refused.value.param, refused.value.code) == (param, code)
     assert message in refused.value.message
+
+
+def strictly(**properties: Any) -> dict[str, Any]:
+    """Return a closed object with these properties, all required."""
+    return {**CLOSED, "properties": properties, "required": list(properties)}
+
+
+TEXT = {"type": "string"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "message"),
+    [
+        (strictly(a={"oneOf": [TEXT, {"type": "null"}]}), "In context=('properties', 'a'), 'oneOf' is not permitted."),
+        ({**strictly(a=TEXT), "allOf": [{"type": "object"}]}, "In context=(), 'allOf' is not permitted."),
+        (strictly(a={**TEXT, "not": {"const": "x"}}), "'not' is not permitted"),
+        ({**strictly(a=TEXT), "if": {}, "then": {}}, "'if' is not permitted"),
+        (strictly(a={**TEXT, "else": {}}), "'else' is not permitted"),
+        ({**strictly(a=TEXT), "dependentSchemas": {}}, "'dependentSchemas' is not permitted"),
+        ({**strictly(a=TEXT), "dependentRequired": {}}, "'dependentRequired' is not permitted"),
+        ({**strictly(a=TEXT), "patternProperties": {}}, "'patternProperties' is not permitted"),
+        (strictly(a={"type": "array", "items": TEXT, "uniqueItems": True}), "'uniqueItems' is not permitted"),
+        (strictly(a={"type": "array", "prefixItems": [TEXT]}), "'prefixItems' is not permitted"),
+        (strictly(a={"type": "array"}), "In context=('properties', 'a'), array schema missing items."),
+        (strictly(a={}), "In context=('properties', 'a'), schema must have a 'type' key."),
+        (strictly(a=True), "schema must have a 'type' key"),
+        (strictly(a={"description": "x"}), "schema must have a 'type' key"),
+        (strictly(a={"enum": ["x", "y"]}), "schema must have a 'type' key"),
+        (strictly(a={"const": "x"}), "schema must have a 'type' key"),
+        (strictly(a={"anyOf": [TEXT, {}]}), "In context=('properties', 'a', 'anyOf', '1'), schema must have a 'type' key."),
+        (strictly(a={"type": "array", "items": {"oneOf": [TEXT]}}), "In context=('properties', 'a', 'items'), 'oneOf' is not"),
+        ({**strictly(a={"$ref": "#/$defs/b"}), "$defs": {"b": {"type": "object", "properties": {}}}},
+         "In context=('$defs', 'b'), 'additionalProperties' is required"),
+        ({**strictly(a={"$ref": "#/$defs/b", "description": "x"}), "$defs": {"b": TEXT}},
+         "In context=('properties', 'a'), $ref cannot have keywords {'description'}."),
+        (strictly(a={"type": ["object", "null"], "properties": {}}), "'additionalProperties' is required"),
+    ],
+)  # fmt: skip
+def test_a_strict_schema_that_openai_refuses(schema: Any, message: str) -> None:
+    from helpers.builtin.wire import RequestError
+
+    for place in ("tool", "format"):
+        body: dict[str, Any] = {"response_format": json_schema(schema, strict=True)}
+        if place == "tool":
+            body = {"tools": tool(parameters=schema, strict=True)}
+        asking = {"model": MODEL, "messages": [{"role": "user", "content": "x"}], **body}
+        with pytest.raises(RequestError) as refused:
+            chat_request.parse(json.dumps(asking).encode())
+        assert message in refused.value.message
+        asking = json.loads(json.dumps(asking).replace('"strict": true', '"strict": false'))
+        chat_request.parse(json.dumps(asking).encode())
+
+
+def test_strict_schemas_that_openai_takes() -> None:
+    class Part(BaseModel):
+        name: Literal["a", "b"]
+        size: int | None = Field(ge=0)
+
+    class Whole(BaseModel):
+        parts: list[Part]
+        either: Part | str = Field(pattern="^x")
+        again: Whole | None
+
+    pydantic_schema = pydantic_strict(Whole)
+    # Properties may have the names of words that are refused.
+    odd = strictly(
+        **{"not": TEXT, "oneOf": TEXT, "if": {"type": ["string", "null"], "enum": ["x", None]}}
+    )
+    for schema in (
+        pydantic_schema,
+        odd,
+        strictly(a={"type": "string", "default": "x", "format": "date"}),
+    ):
+        form = json_schema(schema, strict=True)
+        found = json.loads(said(request("Ahem.", response_format=form)))
+        assert set(found) == set(schema["properties"])
+
+
+def pydantic_strict(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the schema that openai sends for a model of pydantic's."""
+    from openai.lib._pydantic import to_strict_json_schema
+
+    return to_strict_json_schema(model)
 
 
 # Text completions

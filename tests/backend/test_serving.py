@@ -14,15 +14,18 @@ import subprocess
 import sys
 import threading
 import time
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dotenv import dotenv_values
 from pydantic import SecretStr
 
 from helpers.backend import serving
 from helpers.builtin import MODEL, server
+from helpers.cli import serve
 from helpers.setup import ROOT, CourseError
 from tests.builtin.asking import COUNT, STORY, answered
 
@@ -290,6 +293,43 @@ def test_a_port_that_is_not_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_token_that_no_header_can_hold() -> None:
     said = failed("fr", token="clé secrète")
     assert "ASCII" in said and "secrète" not in said
+
+
+@pytest.mark.parametrize("token", ['"abc"', "'abc'", "abc`", "a#b", "a$HOME", "a\\nb", 'a"'])
+def test_a_token_that_an_env_file_would_change(token: str) -> None:
+    with pytest.raises(CourseError, match="none of the signs") as refused:
+        serving.choose_token(token, "127.0.0.1")
+    assert token not in str(refused.value)
+
+
+@pytest.mark.parametrize("token", ["abc", "a-b_c.~!%&()*+,/:;<=>?@[]^{|}", "=abc=", "1"])
+def test_a_token_that_an_env_file_keeps(token: str, tmp_path: Path) -> None:
+    env_file = tmp_path / ".env"
+    env_file.write_text(f"OPENAI_API_KEY={serving.choose_token(token, '')}", encoding="utf-8")
+    assert dotenv_values(env_file) == {"OPENAI_API_KEY": token}
+
+
+def test_what_it_speaks_is_said(run: Callable[..., Served]) -> None:
+    assert "Chat Completions, and its models are built-in, big." in run().output
+
+
+@pytest.mark.parametrize("cors", [None, "*", "https://example.org"])
+def test_web_pages_may_use_it_if_told_so(run: Callable[..., Served], cors: str | None) -> None:
+    _, headers, _ = run(cors=cors).request()
+    assert headers["Access-Control-Allow-Origin"] == cors
+
+
+@pytest.mark.parametrize(
+    "origin", ["*", "http://localhost:5173", "https://example.org", "http://[::1]:80"]
+)
+def test_an_origin(origin: str) -> None:
+    assert serve.origin(origin) == origin
+
+
+@pytest.mark.parametrize("origin", ["", "**", "localhost:5173", "http://x/", "http://x/y", "http://x,http://y"])  # fmt: skip
+def test_what_is_no_origin(origin: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="http://localhost:5173"):
+        serve.origin(origin)
 
 
 def test_the_pace_is_that_of_the_course(run: Callable[..., Served], tmp_path: Path) -> None:

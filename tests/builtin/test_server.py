@@ -669,6 +669,129 @@ def test_an_unexpected_error_is_a_500_and_is_logged_without_the_key(
     caplog.clear()
 
 
+ADDRESSES = [
+    ("POST", "/v1/chat/completions", b"{}", 400),
+    ("POST", "/v1/chat/completions", {"model": MODEL, "messages": [{"role": "user", "content": "x"}]}, 200),
+    ("POST", "/v1/chat/completions", {"model": MODEL, "messages": [{"role": "user", "content": "x"}], "stream": True}, 200),
+    ("POST", "/v1/completions", {"model": MODEL, "prompt": "x"}, 200),
+    ("GET", "/v1/models", None, 200),
+    ("GET", "/v1/models/big", None, 200),
+    ("GET", "/v1/models/gpt-9", None, 404),
+    ("HEAD", "/v1/models", None, 200),
+    ("PUT", "/v1/models", None, 405),
+    ("POST", "/v1/responses", b"{}", 404),
+    ("OPTIONS", "/v1/models", None, 204),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "path", "body", "status"), ADDRESSES)
+def test_every_answer_has_an_id_of_its_own(
+    running: server.Server, method: str, path: str, body: Any, status: int
+) -> None:
+    found = [request(running, method, path, body)[:2] for _ in range(2)]
+    assert [one for one, _ in found] == [status] * 2
+    ids = [headers["x-request-id"] for _, headers in found]
+    assert len(set(ids)) == 2 and all(one.startswith("req_") for one in ids)
+    assert not any("access-control" in name.lower() for _, headers in found for name in headers)
+
+
+def test_openai_has_the_id_of_an_answer_and_of_an_error(client: openai.OpenAI) -> None:
+    import openai
+
+    messages: Any = [{"role": "user", "content": COUNT}]
+    whole = client.chat.completions.create(model=MODEL, messages=messages)
+    assert str(whole._request_id).startswith("req_")
+    for model in (MODEL, "gpt-9"):
+        with pytest.raises(openai.APIStatusError) as raised:
+            client.chat.completions.create(model=model, messages=messages, temperature=model and 3)
+        assert str(raised.value.request_id).startswith("req_")
+
+
+@pytest.fixture(scope="module", params=["*", "http://localhost:5173"])
+def for_pages(request: pytest.FixtureRequest) -> Iterator[server.Server]:
+    """A server that web pages may use, with a token."""
+    started = server.serve(pace=0, token=KEY, cors=request.param)
+    yield started
+    started.close()
+
+
+@pytest.mark.parametrize(("method", "path", "body", "status"), ADDRESSES)
+def test_web_pages_may_read_every_answer(
+    for_pages: server.Server, method: str, path: str, body: Any, status: int
+) -> None:
+    origin = {"Origin": "http://localhost:5173"}
+    for given, expected in (({}, status), ({"Authorization": "Bearer wrong"}, 401)):
+        found, headers, _ = request(for_pages, method, path, body, **origin, **given)
+        assert found == (status if method == "OPTIONS" else expected)
+        assert headers["Access-Control-Allow-Origin"] == for_pages.cors
+        assert "x-request-id" in headers["Access-Control-Expose-Headers"]
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/models", "/v1/responses"])
+@pytest.mark.parametrize("asked_for", ["authorization,content-type,x-stainless-lang", "x-stainless-retry-count", None])  # fmt: skip
+def test_a_browser_asks_first_and_without_a_key(
+    for_pages: server.Server, path: str, asked_for: str | None
+) -> None:
+    asking = {"Origin": "http://localhost:5173", "Access-Control-Request-Method": "POST"}
+    if asked_for:
+        asking["Access-Control-Request-Headers"] = asked_for
+    status, headers, text = request(for_pages, "OPTIONS", path, Authorization="", **asking)
+    assert (status, text) == (204, "")
+    assert headers["Access-Control-Allow-Origin"] == for_pages.cors
+    allowed = headers["Access-Control-Allow-Headers"].replace(" ", "").split(",")
+    assert {*(asked_for or "authorization,content-type").split(",")} <= set(allowed)
+    assert "OPTIONS" in headers["Access-Control-Allow-Methods"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/v1/responses"),
+        ("POST", "/v1/embeddings"),
+        ("POST", "/chat/completions"),
+        ("POST", "/v1/chat/completions/"),
+        ("GET", "/"),
+        ("GET", "/" + "x" * 5000),
+    ],
+)
+def test_an_unknown_address_is_told_those_that_there_are(
+    running: server.Server, method: str, path: str
+) -> None:
+    status, _, text = request(running, method, path, None if method == "GET" else b"{}")
+    message = json.loads(text)["error"]["message"]
+    assert (status, json.loads(text)["error"]["code"]) == (404, "unknown_url")
+    for word in ("Chat Completions", "POST /v1/chat/completions", "/v1/models", ".chat(", "in /v1"):
+        assert word in message
+    assert len(message) < 700
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/completions"])
+@pytest.mark.parametrize("model", ["gpt-4o", "", "Built-in", "big ", "x" * 300, "built-in\n"])
+def test_a_model_that_there_is_not(running: server.Server, path: str, model: str) -> None:
+    body: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": COUNT}]}
+    if path == "/v1/completions":
+        body = {"model": model, "prompt": COUNT}
+    status, _, text = request(running, "POST", path, body)
+    error = json.loads(text)["error"]
+    assert (status, error["code"], error["param"]) == (404, "model_not_found", None)
+    assert f"The model `{model[:64]}` does not exist or you do not have access" in error["message"]
+    assert "`built-in` and `big`" in error["message"]
+
+
+def test_each_model_of_the_list_answers(client: openai.OpenAI) -> None:
+    for model in client.models.list():
+        messages: Any = [{"role": "user", "content": COUNT}]
+        whole = client.chat.completions.create(model=model.id, messages=messages)
+        assert (whole.model, whole.choices[0].message.content) == (model.id, answered("count"))
+
+
+@pytest.mark.parametrize(("size", "status"), [(60_000, 200), (70_000, 431), (200_000, 431)])
+def test_headers_that_are_too_long(running: server.Server, size: int, status: int) -> None:
+    found, _, text = request(running, "GET", "/v1/models", Cookie="x" * size)
+    assert found == status
+    assert status == 200 or "65,536" in json.loads(text)["error"]["message"]
+
+
 # Time
 
 

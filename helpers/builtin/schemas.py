@@ -17,10 +17,10 @@ MAX_SCHEMA = 100_000  # characters of a schema, written as JSON
 MAX_ALL_OF = 10  # branches, where they are not alone: each multiplies the work
 
 # What `strict` does not take.
-NOT_PERMITTED = ("allOf", "oneOf", "not", "if", "then", "else", "dependentRequired")
-NOT_PERMITTED += ("dependentSchemas", "dependencies", "patternProperties", "propertyNames")
-NOT_PERMITTED += ("unevaluatedProperties", "unevaluatedItems", "prefixItems", "contains")
-NOT_PERMITTED += ("uniqueItems",)
+NOT_PERMITTED = (
+    "allOf oneOf not if then else dependentRequired dependentSchemas dependencies contains "
+    "patternProperties propertyNames unevaluatedProperties unevaluatedItems prefixItems uniqueItems"
+).split()
 
 VALUES = ("const", "default", "enum", "examples")  # what stands there is no schema
 

@@ -14,9 +14,10 @@ import time
 
 from helpers.backend.keys import NO_KEY
 from helpers.backend.settings import LOOPBACK, Settings, default_env_file
+from helpers.builtin import MODELS
 from helpers.builtin.server import MAX_CONNECTIONS, Server
 from helpers.builtin.server import serve as start_server
-from helpers.i18n import _
+from helpers.i18n import _, listed
 from helpers.setup import CourseError
 
 PORT = 8000
@@ -26,18 +27,21 @@ TOKEN_VARIABLE = (
 PATIENCE = 8.0  # seconds for the answers under way; processes.stop waits for 10
 
 
-def run(host: str, port: int, token: str | None, pace: float | None) -> int:
+def run(
+    host: str, port: int, token: str | None, pace: float | None, cors: str | None = None
+) -> int:
     """Serve until Ctrl-C or SIGTERM; return the exit code.
 
     Prints what students write into their `.env`. Without a `token`, `choose_token` takes one;
-    without a `pace` (tokens per second, 0: as fast as possible) it is that of the course.
+    without a `pace` (tokens per second, 0: as fast as possible) it is that of the course. Web
+    pages of the origin `cors` may ask it, of any with "*".
     """
     # Being stopped is the way to end. A shell lets what it starts with & ignore Ctrl-C.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
         token = choose_token(token, host)
-        server = listen(pace_of_course() if pace is None else pace, host, port, token)
+        server = listen(pace_of_course() if pace is None else pace, host, port, token, cors)
     except CourseError as error:
         print(error, file=sys.stderr)
         return 1
@@ -47,11 +51,12 @@ def run(host: str, port: int, token: str | None, pace: float | None) -> int:
         serving = _(
             "The built-in model answers at {url}.\n"
             "Your students write into their .env:\n\n    {lines}\n\n"
+            "It speaks OpenAI's Chat Completions, and its models are {models}. "
             "Ctrl-C stops it, once the answers under way are finished."
         )
         url = address_for_students(server.url)
         lines = f"OPENAI_BASE_URL={url}\n    OPENAI_API_KEY={token or NO_KEY}"
-        print(serving.format(url=url, lines=lines), flush=True)
+        print(serving.format(url=url, lines=lines, models=listed(MODELS)), flush=True)
         while True:
             time.sleep(3600)
     except KeyboardInterrupt:
@@ -66,13 +71,19 @@ def run(host: str, port: int, token: str | None, pace: float | None) -> int:
 def choose_token(given: str | None, host: str) -> str | None:
     """Return the token that clients must send; None on loopback, unless one is given.
 
-    Raises CourseError for one that no header can hold.
+    Raises CourseError for one that no header can hold, or that a `.env` would change.
     """
     token = given or os.environ.get(TOKEN_VARIABLE)
     if not token:
         return None if host in LOOPBACK else secrets.token_urlsafe(16)
     if not re.fullmatch(r"[!-~]+", token):
         raise CourseError(_("A token is made of ASCII letters, digits and signs, without spaces."))
+    if set(token) & set("\"'`#$\\"):
+        raise CourseError(
+            _(
+                "A token has none of the signs {signs}: programs read them in a .env in other ways."
+            ).format(signs="\" ' ` # $ \\")
+        )
     return token
 
 
@@ -81,10 +92,10 @@ def pace_of_course() -> float:
     return Settings(default_env_file()).pace()
 
 
-def listen(pace: float, host: str, port: int, token: str | None) -> Server:
+def listen(pace: float, host: str, port: int, token: str | None, cors: str | None = None) -> Server:
     """Start the server. Raises CourseError where it cannot listen."""
     try:
-        return start_server(pace, host, port, token, allow_files(MAX_CONNECTIONS))
+        return start_server(pace, host, port, token, allow_files(MAX_CONNECTIONS), cors)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             text = _("Port {port} is taken by another program. Choose another one with --port.")

@@ -1,3 +1,5 @@
 """The built-in model: an OpenAI-compatible server whose answers are prepared, in this process."""
 
 MODEL = "built-in"  # its name
+# All names that it answers to. "big" stands in lessons for a better and dearer model.
+MODELS = (MODEL, "big")

@@ -109,25 +109,51 @@ def _json(request: Request, entry: Entry | None, asked: str) -> str:
 
 
 def _choose(request: Request, entry: Entry | None, asked: str) -> list[tuple[Tool, Any]]:
-    """Return the tools to call, each with the book's arguments or None."""
-    offered = {tool.name: tool for tool in request.tools}
-    if request.tool_choice == "none":
+    """Return the tools to call, each with the values that the book gives for it, or None.
+
+    Where a tool must be called, one that has given its result since the user's last message is
+    called again only if there is no other: an agent that gives its result by way of a tool ends.
+    """
+    answered = [result.tool for result in _results(request)]
+    must = request.tool_choice == "required"
+    if request.tool_choice == "none" or (answered and not must):
         return []
-    if request.tool:
-        offered = {request.tool: offered[request.tool]}
-    elif request.tool_choice == "auto" and _results(request):
-        return []
-    calls = entry.calls if entry else []
-    scripted: list[Any] = [(offered[name], given) for name, given in calls if name in offered]
-    words = set(re.findall(r"[A-Za-z0-9_-]+", asked))
-    named = [tool for tool in offered.values() if tool.name in words]
-    fitting = named or _fitting(list(offered.values()), asked)[:1]
-    if request.tool_choice == "auto" and entry:
-        fitting = []  # the book knows better
-    elif request.tool_choice != "auto":
-        fitting = fitting or list(offered.values())[:1]
-    chosen = scripted or [(tool, None) for tool in fitting]
+    allowed = [tool for tool in request.tools if tool.name in request.allowed]
+    offered = [tool for tool in allowed if tool.name not in answered]
+    if answered and not offered:  # the last result may be a complaint
+        offered = [tool for tool in allowed if tool.name == answered[-1]] or allowed
+    chosen = _scripted(request, entry, offered) if entry and not answered else []
+    if not chosen and (must or not entry):  # otherwise the book knows better
+        words = set(re.findall(r"[A-Za-z0-9_-]+", asked))
+        named = [tool for tool in offered if tool.name in words]
+        fitting = named or _fitting(offered, asked)[:1]
+        if must and not fitting:
+            # Agents offer the tool for their result last.
+            fitting = offered[-1:] if answered else offered[:1]
+        chosen = [(tool, entry and _values(entry)) for tool in fitting]
     return chosen if request.parallel else chosen[:1]
+
+
+def _scripted(request: Request, entry: Entry, offered: list[Tool]) -> list[tuple[Tool, Any]]:
+    """Return the calls of the book: of the tools that it names, or else of one about the same."""
+    by_name = {tool.name: tool for tool in offered}
+    if not request.tool and not any(name in by_name for name, _given in entry.calls):
+        # Of several, one whose name says what it is about.
+        about = [
+            tool
+            for text in ("name", "description")
+            for tool in offered
+            if any(
+                word in book.plain(getattr(tool, text)[: book.MAX_ASKED]) for word in entry.about
+            )
+        ]
+        return [(about[0], given) for _name, given in entry.calls if about]
+    return [(by_name[name], given) for name, given in entry.calls if name in by_name]
+
+
+def _values(entry: Entry) -> Any:
+    """Return what the book knows for a tool that it does not name."""
+    return entry.json if entry.json is not None or not entry.calls else entry.calls[0][1]
 
 
 def _fitting(offered: list[Tool], asked: str) -> list[Tool]:
@@ -142,20 +168,28 @@ def _fitting(offered: list[Tool], asked: str) -> list[Tool]:
 
 def _vocabulary(text: str) -> set[str]:
     """Return the longer words of a text, and the pairs of neighbouring Han characters."""
+    text = re.sub("(?<=[a-z])(?=[A-Z])", " ", text)  # as in getWeather
     words = re.findall(r"[^\W\d_\u3400-\u9fff]{4,}", text.casefold())
     return {*words, *re.findall("(?=([\u3400-\u9fff]{2}))", text)} - _COMMON
 
 
 def _arguments(request: Request, tool: Tool, given: Any, asked: str) -> str:
-    if given is not None and schemas.fits(tool.parameters, given):
-        return fill.compact(given)
+    """Return arguments that are valid: the book's by their names, or else by their order."""
+    names = schemas.properties_of(tool.parameters)
+    given = given if isinstance(given, dict) else {}
+    same = {name: value for name, value in given.items() if name in names}
+    if same and same == given and schemas.fits(tool.parameters, same):
+        return fill.compact(same)
     place = f"tools[{list(request.tools).index(tool)}].function.parameters"
-    return fill.compact(_fill(tool.parameters, asked, place))
+    said = [*given.values(), *(result.text for result in _results(request))] if given else []
+    filled = _fill(tool.parameters, asked, place, said)
+    both = {**filled, **same}
+    return fill.compact(both if schemas.fits(tool.parameters, both) else filled)
 
 
-def _fill(schema: dict[str, Any], asked: str, param: str) -> Any:
+def _fill(schema: dict[str, Any], asked: str, param: str, said: Sequence[Any] = ()) -> Any:
     try:
-        return fill.fill(schema, asked)
+        return fill.fill(schema, asked, said)
     except schemas.SchemaError as error:
         message = f"The built-in model cannot follow the schema in '{param}': {error}."
         raise RequestError(message, param, "invalid_json_schema") from error

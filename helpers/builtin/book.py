@@ -56,15 +56,17 @@ class Entry(NamedTuple):
     `answer` is said in words. `calls` are made where these tools are offered, each a name and its
     arguments, and `result` is what is said when they have returned: {0} stands for what the first
     one did. `json` is the answer in a JSON format.
+    `about` are words one of which is in the name or description of a tool that fits as well.
     """
 
     answer: str
     calls: list[tuple[str, dict[str, Any]]]
     result: str
     json: Any
+    about: Sequence[str] = ()
 
 
-KEYS = {"id", "ask", "answer", "call", "result", "json", "system", "earlier"}
+KEYS = {"id", "ask", "answer", "call", "about", "result", "json", "system", "earlier"}
 
 # A last question, the system message and one earlier question, normalised; None means any.
 Key = tuple[str | None, ...]
@@ -85,6 +87,12 @@ def normalise(text: str) -> str:
     """Return `text` without what should not matter: case, width, punctuation and white space."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return "".join(char for char in folded if unicodedata.category(char)[0] not in "PZC")
+
+
+def plain(text: str) -> str:
+    """Return `text` in small letters without accents, as names of functions are written."""
+    letters = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(char for char in letters if unicodedata.category(char) != "Mn")
 
 
 def language_of(text: str) -> str:
@@ -138,6 +146,9 @@ def _add(book: Book, entry: dict[str, Any], where: str) -> None:
         _one_text(entry, "result", where) if "result" in entry else dict.fromkeys(LANGUAGES, "")
     )
     values = _values(entry, "json", object, where)
+    about = entry.get("about", "")
+    if not isinstance(about, str) or ("about" in entry) != ("call" in entry):
+        raise BookError(f"{where}: about must be text, and stand where call does")
     wordings = [_texts(entry, "ask", where)]
     for field in ("system", "earlier"):
         anything: dict[str, Any] = {lang: [None] for lang in LANGUAGES}
@@ -152,7 +163,9 @@ def _add(book: Book, entry: dict[str, Any], where: str) -> None:
                 for tool, given in (calls[lang] or {}).items()
                 for arguments in (given if isinstance(given, list) else [given])
             ]
-            book.entries[key] = Entry(answers[lang], made, results[lang], values[lang])
+            book.entries[key] = Entry(
+                answers[lang], made, results[lang], values[lang], plain(about).split()
+            )
 
 
 def _texts(entry: dict[str, Any], field: str, where: str) -> dict[str, list[str]]:

@@ -18,6 +18,7 @@ from helpers.builtin.wire import (
     get,
     known,
     load,
+    model,
     number,
     parameters,
     request_id,
@@ -60,8 +61,8 @@ IDLE = {
 }
 REFUSED = {
     "audio": "the built-in model answers in text",
-    "function_call": "it is the older spelling of 'tool_choice'",
-    "functions": "it is the older spelling of 'tools'",
+    "function_call": "it is the older spelling of 'tool_choice', deprecated since 2023",
+    "functions": "it is the older spelling of 'tools', deprecated since 2023",
     "web_search_options": "the built-in model has no access to the web",
 }
 HONOURED = (
@@ -96,7 +97,8 @@ class Tool(NamedTuple):
 class Request:
     """A valid request: what to answer, how often, where to stop and in which form.
 
-    `tool_choice` is "none", "auto" or "required", and `tool` the one that is asked for by name.
+    `tool_choice` is "none", "auto" or "required", `allowed` has the names of the tools that may be
+    called, and `tool` is the one that is asked for by name.
     `schema` is what a JSON answer must be valid under; None asks for words. `top_logprobs` is None
     where none are asked for.
     """
@@ -111,6 +113,7 @@ class Request:
     include_usage: bool
     tools: Sequence[Tool] = ()
     tool_choice: str = "none"
+    allowed: Sequence[str] = ()
     tool: str = ""
     parallel: bool = True
     schema: dict[str, Any] | None = None
@@ -120,7 +123,7 @@ class Request:
 def parse(body: bytes) -> Request:
     """Return the request that `body` holds; raise RequestError where OpenAI would refuse it."""
     data = load(body)
-    model = get(data, "model", "string", required=True)
+    named = model(get(data, "model", "string", required=True))
     messages = _messages(get(data, "messages", "array", required=True))
     parameters(data, PARAMETERS, REFUSED)
     for name, (kind, least, most) in RANGES.items():
@@ -137,11 +140,11 @@ def parse(body: bytes) -> Request:
     if top_logprobs is not None and not logprobs:
         raise RequestError("'top_logprobs' is only allowed with 'logprobs'.", "top_logprobs")
     tools = _tools(data)
-    tool_choice, tool = _tool_choice(data, [tool.name for tool in tools])
+    tool_choice, allowed, tool = _tool_choice(data, [tool.name for tool in tools])
     stream, include_usage = streaming(data)
     return Request(
         id=request_id("chatcmpl", body),
-        model=model,
+        model=named,
         messages=messages,
         choices=number(data, "n", "integer", 1, MAX_CHOICES) or 1,
         stop=stops(data),
@@ -150,6 +153,7 @@ def parse(body: bytes) -> Request:
         include_usage=include_usage,
         tools=tools,
         tool_choice=tool_choice,
+        allowed=allowed,
         tool=tool,
         parallel=get(data, "parallel_tool_calls", "boolean") is not False,
         schema=_schema(data, messages),
@@ -227,11 +231,10 @@ def _called(data: Any, path: str) -> dict[str, str]:
         call = get(calls, index, "object", path, required=True)
         place = f"{path}[{index}]"
         call_id = get(call, "id", "string", place, required=True)
-        known(get(call, "type", "string", place, required=True), ("function",), f"{place}.type")
+        function = _function(call, place)
         if call_id in names:
             message = f"Invalid '{place}.id': another call has the same id."
             raise RequestError(message, f"{place}.id", "invalid_value")
-        function = get(call, "function", "object", place, required=True)
         get(function, "arguments", "string", f"{place}.function", required=True)
         names[call_id] = get(function, "name", "string", f"{place}.function", required=True)
     return names
@@ -287,8 +290,7 @@ def _tools(data: dict[str, Any]) -> list[Tool]:
 def _tool(given: list[Any], index: int) -> Tool:
     path = f"tools[{index}]"
     tool = get(given, index, "object", "tools", required=True)
-    known(get(tool, "type", "string", path, required=True), ("function",), f"{path}.type")
-    function = get(tool, "function", "object", path, required=True)
+    function = _function(tool, path)
     path += ".function"
     name = _name(function, path)
     description = get(function, "description", "string", path) or ""
@@ -302,6 +304,19 @@ def _tool(given: list[Any], index: int) -> Tool:
         raise RequestError(message, f"{path}.parameters", "invalid_function_parameters")
     _check_schema(schema, strict, what, f"{path}.parameters", "invalid_function_parameters")
     return Tool(name, description, schema)
+
+
+def _function(tool: Any, path: str) -> Any:
+    """Return the function of a tool or a call; tools of the type 'custom' are refused."""
+    kind = get(tool, "type", "string", path, required=True)
+    if kind == "custom":
+        message = (
+            f"Unsupported value: '{path}.type' is 'custom': the built-in model gives arguments in "
+            "JSON. Take a tool of the type 'function'."
+        )
+        raise RequestError(message, f"{path}.type", "unsupported_value")
+    known(kind, ("function",), f"{path}.type")
+    return get(tool, "function", "object", path, required=True)
 
 
 def _name(data: Any, path: str) -> str:
@@ -323,22 +338,41 @@ def _check_schema(schema: Any, strict: bool | None, what: str, param: str, code:
         raise RequestError(f"{what}: {error}.", param, code) from error
 
 
-def _tool_choice(data: dict[str, Any], names: Sequence[str]) -> tuple[str, str]:
-    """Return how free the choice is, and the tool that is asked for by name."""
+def _tool_choice(data: dict[str, Any], names: Sequence[str]) -> tuple[str, Sequence[str], str]:
+    """Return how free the choice is, which tools it is from, and the one asked for by name."""
     choice = data.get("tool_choice")
     for name in ("tool_choice", "parallel_tool_calls"):
         if data.get(name) is not None and not names:
             raise RequestError(f"'{name}' is only allowed when 'tools' are specified.", name)
     if choice is None:
-        return "auto", ""
+        return "auto", names, ""
     if isinstance(choice, str):
-        return known(choice, ("none", "auto", "required"), "tool_choice"), ""
+        return known(choice, ("none", "auto", "required"), "tool_choice"), names, ""
     choice = get(data, "tool_choice", "object")
-    kind = get(choice, "type", "string", "tool_choice", required=True)
-    known(kind, ("function",), "tool_choice.type")
-    function = get(choice, "function", "object", "tool_choice", required=True)
-    name = get(function, "name", "string", "tool_choice.function", required=True)
-    return "required", known(name, names, "tool_choice.function.name")
+    if get(choice, "type", "string", "tool_choice", required=True) != "allowed_tools":
+        name = _offered(choice, "tool_choice", names)
+        return "required", [name], name
+    path = "tool_choice.allowed_tools"
+    choice = get(choice, "allowed_tools", "object", "tool_choice", required=True)
+    mode = get(choice, "mode", "string", path, required=True)
+    known(mode, ("auto", "required"), f"{path}.mode")
+    tools = get(choice, "tools", "array", path, required=True)
+    if not tools:
+        message = f"Invalid '{path}.tools': expected at least 1 tool, but got none."
+        raise RequestError(message, f"{path}.tools", "empty_array")
+    return mode, [_allowed(tools, index, f"{path}.tools", names) for index in range(len(tools))], ""
+
+
+def _allowed(tools: list[Any], index: int, path: str, names: Sequence[str]) -> str:
+    tool = get(tools, index, "object", path, required=True)
+    return _offered(tool, f"{path}[{index}]", names)
+
+
+def _offered(tool: Any, path: str, names: Sequence[str]) -> str:
+    """Return the name of a tool that must be one of those offered."""
+    function = _function(tool, path)
+    name = get(function, "name", "string", f"{path}.function", required=True)
+    return known(name, names, f"{path}.function.name")
 
 
 def _schema(data: dict[str, Any], messages: Sequence[Message]) -> dict[str, Any] | None:

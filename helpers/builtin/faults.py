@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from helpers.builtin.wire import RequestError
+from helpers.builtin.wire import UNKNOWN_MODEL, RequestError
 from helpers.i18n import N_, _, listed, ngettext
 
 PATIENCE = 0.2  # seconds in which the server notices that a client has gone
@@ -20,11 +20,7 @@ RESET, CUT, GONE = N_("reset"), N_("cut"), N_("gone")
 # kind -> status, code and message, as OpenAI words them; its 401 quotes a part of the key.
 ERRORS = {
     "wrong_key": (401, "invalid_api_key", "Incorrect API key provided."),
-    "unknown_model": (
-        404,
-        "model_not_found",
-        "The model `{model}` does not exist or you do not have access to it.",
-    ),
+    "unknown_model": (404, "model_not_found", UNKNOWN_MODEL),
     "rate_limit": (
         429,
         "rate_limit_exceeded",

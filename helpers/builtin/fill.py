@@ -7,7 +7,7 @@ import json
 import math
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import islice
 from time import monotonic
@@ -62,14 +62,17 @@ _NUMBER = re.compile(r"(?<![A-Za-z_\d.])(?:(?<!\w)-)?\d{1,15}(?:\.\d{1,15})?(?![
 _HAN = re.compile("[\u3400-\u9fff]")
 
 
-def fill(schema: dict[str, Any], prompt: str) -> Any:
-    """Return a value that is valid under `schema`, with what `prompt` says; raise SchemaError."""
+def fill(schema: dict[str, Any], prompt: str, said: Sequence[Any] = ()) -> Any:
+    """Return a value that is valid under `schema`, with what `prompt` says; raise SchemaError.
+
+    Where `said` has values, strings and numbers are taken from it instead of the prompt.
+    """
     root = read(schema)
     fits = validator(root)
     try:
         deadline = monotonic() + MAX_SECONDS
         for depth in DEPTHS:
-            values = _Filler(root, schema, prompt, deadline).values(root, depth)
+            values = _Filler(root, schema, prompt, said, deadline).values(root, depth)
             for value in islice(filter(fits, values), 1):
                 _limit(len(compact(value)), MAX_ANSWER, "characters")
                 return value
@@ -100,13 +103,23 @@ def _strings_in(prompt: str) -> list[str]:
 class _Filler:
     """The values of one schema: each method yields alternatives lazily, the best one first."""
 
-    def __init__(self, root: CanonicalSchema, schema: Any, prompt: str, deadline: float) -> None:
+    def __init__(
+        self,
+        root: CanonicalSchema,
+        schema: Any,
+        prompt: str,
+        said: Sequence[Any],
+        deadline: float,
+    ) -> None:
         self.root = root
         self.deadline = deadline
         self.prompt = prompt[:MAX_PROMPT]
         self.steps = 0
-        self.strings = _strings_in(self.prompt)
+        self.heard = " ".join(map(str, [*said, self.prompt])).casefold()
+        self.strings = list(map(str, said)) or _strings_in(self.prompt)
         self.numbers = [float(text) for text in _NUMBER.findall(self.prompt)]
+        if said:
+            self.numbers = [float(value) for value in said if isinstance(value, (int, float))]
         names = [name for part in parts(schema) for name in properties_of(part)]
         self.order = {name: rank for rank, name in reversed(list(enumerate(names)))}
 
@@ -124,10 +137,9 @@ class _Filler:
             case canonical.ReferenceView():
                 yield from self.follow(node, view.uri, self.said, depth)
             case canonical.EnumView():
-                lower = self.prompt.casefold()
-                named = [value for value in view.values if str(value).casefold() in lower]
+                named = [value for value in view.values if str(value).casefold() in self.heard]
                 texts = [value for value in named if value and isinstance(value, str)]
-                yield from sorted(texts, key=lambda text: lower.find(text.casefold()))
+                yield from sorted(texts, key=lambda text: self.heard.find(text.casefold()))
             case canonical.AnyOfView() | canonical.OneOfView():
                 for branch in view.branches:
                     yield from self.said(branch, depth)
@@ -282,7 +294,7 @@ class _Filler:
 
 
 def _numbers(view: canonical.IntegerView | canonical.NumberView) -> Iterator[Any]:
-    """Yield numbers from the lowest allowed on, multiples where multiples are asked for."""
+    """Yield numbers near 0 or 1 first, multiples where multiples are asked for."""
     # By way of text: 0.1 is meant as a tenth, not as the binary number next to it.
     low = None if view.minimum is None else Fraction(str(view.minimum))
     high = None if view.maximum is None else Fraction(str(view.maximum))
@@ -290,11 +302,16 @@ def _numbers(view: canonical.IntegerView | canonical.NumberView) -> Iterator[Any
     step = Fraction(
         math.lcm(*(one.numerator for one in steps)), math.gcd(*(one.denominator for one in steps))
     )
-    start = low if low is not None else Fraction(1) if high is None else min(Fraction(1), high)
-    first, direction = math.ceil(start / step), 1
-    if high is not None and first * step > high:
-        first, direction = math.floor(high / step), -1
-    candidates = [(first + direction * number) * step for number in range(MAX_ALTERNATIVES)]
+    # The lowest that is positive or zero, or else 1 or the number next to it.
+    start = low if low is not None and low >= 0 else Fraction(1)
+    if high is not None:
+        start = min(start, high)
+    first = math.ceil(start / step)
+    numbers = [
+        *range(first, first + MAX_ALTERNATIVES),
+        *range(first - 1, first - MAX_ALTERNATIVES, -1),
+    ]
+    candidates = [number * step for number in numbers]
     if low is not None and high is not None:
         candidates += [low + (high - low) * part / 100 for part in range(101)]
     for number in candidates:

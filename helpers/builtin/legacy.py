@@ -17,6 +17,7 @@ from helpers.builtin.wire import (
     RequestError,
     get,
     load,
+    model,
     number,
     parameters,
     request_id,
@@ -67,7 +68,7 @@ class Request:
 def parse(body: bytes) -> Request:
     """Return the request that `body` holds; raise RequestError where OpenAI would refuse it."""
     data = load(body)
-    model = get(data, "model", "string", required=True)
+    named = model(get(data, "model", "string", required=True))
     prompts = _prompts(data)
     parameters(data, PARAMETERS, REFUSED)
     for name, (kind, least, most) in RANGES.items():
@@ -84,7 +85,7 @@ def parse(body: bytes) -> Request:
         raise RequestError(message, "echo", "invalid_value")
     return Request(
         id=request_id("cmpl", body),
-        model=model,
+        model=named,
         prompts=prompts,
         choices=choices,
         stop=stops(data),

@@ -8,9 +8,9 @@ import hmac
 import json
 import logging
 import math
-import reprlib
 import struct
 import sys
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from socket import SO_LINGER, SOL_SOCKET
 from typing import Any, NamedTuple, NoReturn, Protocol
@@ -18,13 +18,19 @@ from typing import Any, NamedTuple, NoReturn, Protocol
 from tornado.iostream import StreamClosedError
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
-from helpers.builtin import MODEL, answers, chat_reply, chat_request, faults, legacy
+from helpers.builtin import MODELS, answers, chat_reply, chat_request, faults, legacy, wire
 from helpers.builtin.chat_reply import Reply
 from helpers.builtin.wire import RequestError
 
 MAX_BODY = 2**20  # bytes of a request
+MAX_HEAD = 2**16  # characters of its headers
 WRITE_TIMEOUT = 10.0  # seconds that a client may let the server wait for it to read
 RESET = struct.pack("HH" if sys.platform == "win32" else "ii", 1, 0)  # linger for no time
+
+ADDRESSES = (
+    "This server speaks Chat Completions. It has POST /v1/chat/completions, POST /v1/completions, "
+    "GET /v1/models and GET /v1/models/{model}; a base URL ends in /v1."
+)
 
 logger = logging.getLogger(__name__)
 
@@ -33,12 +39,14 @@ class State(Protocol):
     """What the answers need to know of the server that gives them.
 
     `pace` is in tokens per second, 0 for no waiting; `token` what clients must send as their key,
-    if anything; `calls` counts the calls, and may make them fail; `answering` is the number of
-    requests that are being answered.
+    if anything; `cors` the origin of the web pages that may read the answers, "*" for all;
+    `calls` counts the calls, and may make them fail; `answering` is the number of requests that
+    are being answered.
     """
 
     pace: float
     token: str | None
+    cors: str | None
     calls: faults.Calls | None
     answering: int
 
@@ -80,14 +88,23 @@ class _Handler(RequestHandler):
         self.retry_after: float | None = None  # seconds, for an error's header
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
+    def set_default_headers(self) -> None:
+        # Also of errors: tornado clears what was set before. This runs before `initialize`.
+        self.set_header("x-request-id", f"req_{uuid.uuid4().hex}")
+        if cors := self.settings["server"].cors:
+            self.set_header("Access-Control-Allow-Origin", cors)
+            self.set_header("Access-Control-Expose-Headers", "x-request-id, retry-after")
+
     async def dispatch(self, *arguments: str) -> None:
         """Answer the request, which was read to its end: a client that still sends does not listen."""
         self.server.answering += 1
+        # A browser asks what a page may send, without a key and also at unknown addresses.
+        preflight = self.request.method == "OPTIONS" and self.server.cors
         try:
-            self.admit()
+            self.admit(free=bool(preflight))
             if self.request.method in self.methods:
                 await self.answer(*arguments)
-            elif self.request.method == "OPTIONS" and self.methods:
+            elif preflight or (self.request.method == "OPTIONS" and self.methods):
                 self.allow()
                 self.set_status(204)
             else:
@@ -100,19 +117,33 @@ class _Handler(RequestHandler):
     async def answer(self, *arguments: str) -> None:
         raise NotImplementedError
 
-    def admit(self) -> None:
-        """Raise RequestError unless the token is right and the server has room."""
+    def admit(self, free: bool) -> None:
+        """Raise RequestError unless the token is right, or it is free, and the server has room."""
         given = self.request.headers.get("Authorization", "")
         expected = f"Bearer {self.server.token}"
-        if self.server.token and not hmac.compare_digest(given.encode(), expected.encode()):
+        if (
+            self.server.token
+            and not free
+            and not hmac.compare_digest(given.encode(), expected.encode())
+        ):
             message = "Incorrect API key provided."
             raise RequestError(message, code="invalid_api_key", status=401)
         if self.server.is_full():
             self.retry_after = 1
             raise RequestError("The server has too many connections. Try again later.", status=503)
+        size = sum(len(name + value) for name, value in self.request.headers.get_all())
+        if size > MAX_HEAD:
+            message = f"The headers have {size:,} characters; the server takes {MAX_HEAD:,}."
+            raise RequestError(message, status=431)
 
     def allow(self) -> None:
-        self.set_header("Allow", ", ".join((*self.methods, "OPTIONS")))
+        """Say which methods there are here, and in CORS's words if pages may send requests."""
+        methods = ", ".join((*self.methods, "OPTIONS"))
+        self.set_header("Allow", methods)
+        if self.server.cors:
+            asked = self.request.headers.get("Access-Control-Request-Headers")
+            self.set_header("Access-Control-Allow-Methods", methods)
+            self.set_header("Access-Control-Allow-Headers", asked or "authorization, content-type")
 
     def data_received(self, chunk: bytes) -> None:
         self.received += len(chunk)
@@ -276,22 +307,24 @@ class _Models(_Handler):
     methods = ("GET", "HEAD")
 
     async def answer(self, *arguments: str) -> None:
-        model = {
-            "id": MODEL,
-            "object": "model",
-            "created": chat_reply.CREATED,
-            "owned_by": "course",
-        }
-        if arguments not in ((), (MODEL,)):
-            message = f"The model {reprlib.repr(arguments[0])} does not exist; '{MODEL}' does."
-            raise RequestError(message, "model", "model_not_found", status=404)
-        self.finish(model if arguments else {"object": "list", "data": [model]})
+        models = [
+            {"id": name, "object": "model", "created": chat_reply.CREATED, "owned_by": "course"}
+            for name in MODELS
+        ]
+        if arguments:
+            self.finish(models[MODELS.index(wire.model(*arguments))])
+        else:
+            self.finish({"object": "list", "data": models})
 
 
 class _Unknown(_Handler):
     def describe(self, status: int) -> RequestError:
         # No method is implemented here, which tornado takes for a wrong method.
-        message = f"Unknown address: {self.request.method} {self.request.path}."
+        message = (
+            f"Unknown address: {self.request.method} {self.request.path[:200]}. {ADDRESSES} "
+            "In the AI SDK, take openai.chat(…) instead of openai(…); in LangChain, leave out "
+            "use_responses_api."
+        )
         return RequestError(message, code="unknown_url", status=404)
 
 
@@ -307,5 +340,6 @@ def application(server: State) -> Application:
         ],
         default_handler_class=_Unknown,
         default_handler_args=shared,
+        server=server,
         log_function=lambda handler: None,  # no access log between a notebook's outputs
     )

@@ -16,6 +16,12 @@ from jsonschema_rs import CanonicalSchema
 MAX_SCHEMA = 100_000  # characters of a schema, written as JSON
 MAX_ALL_OF = 10  # branches, where they are not alone: each multiplies the work
 
+# What `strict` does not take.
+NOT_PERMITTED = (
+    "allOf oneOf not if then else dependentRequired dependentSchemas dependencies contains "
+    "patternProperties propertyNames unevaluatedProperties unevaluatedItems prefixItems uniqueItems"
+).split()
+
 VALUES = ("const", "default", "enum", "examples")  # what stands there is no schema
 
 
@@ -37,23 +43,47 @@ def read(schema: dict[str, Any]) -> CanonicalSchema:
         raise SchemaError(str(error).splitlines()[0]) from error
 
 
-def check_strict(schema: Any) -> None:
-    """Raise SchemaError unless each object in `schema` is closed and asks for all its properties.
+def check_strict(schema: Any, place: tuple[str, ...] = ()) -> None:
+    """Raise SchemaError unless OpenAI takes `schema` with `strict`.
 
-    The rule of https://platform.openai.com/docs/guides/structured-outputs for `strict`.
+    Each schema has a type, and no word that OpenAI does not know; each object is closed and asks
+    for all its properties. The rules of https://platform.openai.com/docs/guides/structured-outputs
+    and of what the interface refuses; `place` leads to the schema.
     """
-    for part in parts(schema):
-        properties = properties_of(part)
-        if part.get("type") != "object" and not properties:
-            continue
-        if part.get("additionalProperties") is not False:
-            raise SchemaError("'additionalProperties' is required to be supplied and to be false")
-        required = part.get("required") or []
-        if left_out := [name for name in properties if name not in required]:
-            raise SchemaError(
-                "'required' is required to be supplied and to be an array including every key in "
-                f"properties. Missing {left_out[0]!r}"
-            )
+    for reason in _against(schema):
+        raise SchemaError(f"In context={place}, {reason}")
+    for word in ("properties", "$defs", "definitions"):
+        for name, part in schema.get(word, {}).items():
+            check_strict(part, (*place, word, name))
+    for index, part in enumerate(schema.get("anyOf", [])):
+        check_strict(part, (*place, "anyOf", str(index)))
+    if "items" in schema:
+        check_strict(schema["items"], (*place, "items"))
+
+
+def _against(schema: Any) -> Iterator[str]:
+    """Yield what OpenAI has against a schema, not counting those in it."""
+    if not isinstance(schema, dict):
+        schema = {}  # true and false: anything and nothing
+    yield from (f"'{word}' is not permitted" for word in NOT_PERMITTED if word in schema)
+    if "$ref" in schema and (others := set(schema) - {"$ref", "$defs", "definitions"}):
+        yield f"$ref cannot have keywords {{{', '.join(map(repr, sorted(others)))}}}"
+    if not {"type", "$ref", "anyOf"} & set(schema):
+        yield "schema must have a 'type' key"
+    kind = schema.get("type")
+    kinds = kind if isinstance(kind, list) else [kind]
+    if "array" in kinds and "items" not in schema:
+        yield "array schema missing items"
+    properties = properties_of(schema)
+    if "object" in kinds or properties:
+        if schema.get("additionalProperties") is not False:
+            yield "'additionalProperties' is required to be supplied and to be false"
+        for name in properties:
+            if name not in schema.get("required", []):
+                yield (
+                    "'required' is required to be supplied and to be an array including every key "
+                    f"in properties. Missing {name!r}"
+                )
 
 
 def parts(schema: Any) -> Iterator[dict[str, Any]]:

@@ -20,6 +20,7 @@ from helpers.builtin.faults import Calls, Fault
 
 MAX_DRAIN = 2**30  # bytes that are read and dropped, so that a client is done sending and listens
 SEND_BUFFER = 2**16  # bytes that the system keeps for a client that does not read
+MAX_HEAD = 2**18  # bytes of a head; of one that is longer, the connection is closed
 HEADER_TIMEOUT = 30.0  # seconds until the head of a request is there
 BODY_TIMEOUT = 30.0  # seconds until its body is there, also one that is dropped
 MAX_CONNECTIONS = 500
@@ -47,10 +48,17 @@ class Server:
     """
 
     def __init__(
-        self, pace: float, host: str, port: int, token: str | None, max_connections: int
+        self,
+        pace: float,
+        host: str,
+        port: int,
+        token: str | None,
+        max_connections: int,
+        cors: str | None,
     ) -> None:
         self.pace = pace
         self.token = token
+        self.cors = cors
         self.max_connections = max_connections
         self.calls: Calls | None = None
         self.answering = 0  # requests
@@ -139,6 +147,7 @@ class Server:
         self._http = _HTTPServer(
             routes.application(self),
             no_keep_alive=True,
+            max_header_size=MAX_HEAD,
             max_body_size=MAX_DRAIN,
             idle_connection_timeout=HEADER_TIMEOUT,
             body_timeout=BODY_TIMEOUT,
@@ -169,11 +178,13 @@ def serve(
     port: int = 0,
     token: str | None = None,
     max_connections: int = MAX_CONNECTIONS,
+    cors: str | None = None,
 ) -> Server:
     """Start the built-in model at `pace` tokens per second, 0 for as fast as possible.
 
     It listens at `host`, which may stand for several addresses, on `port`, 0 for any that is free.
     With a `token`, it answers those only who send it as their key. Beyond `max_connections` it
-    says that it is full. Raises OSError where it cannot listen.
+    says that it is full. Web pages of the origin `cors` may read its answers, of any with "*".
+    Raises OSError where it cannot listen.
     """
-    return Server(pace, host, port, token, max_connections)
+    return Server(pace, host, port, token, max_connections, cors)

@@ -9,6 +9,10 @@ import reprlib
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from helpers.builtin import MODELS
+
+# As OpenAI words it.
+UNKNOWN_MODEL = "The model `{model}` does not exist or you do not have access to it."
 MAX_STOPS = 4
 _JSON_TYPES = {
     dict: "object",
@@ -116,6 +120,15 @@ def known(value: str, values: Collection[str], param: str) -> str:
         message = f"Invalid value: {reprlib.repr(value)}. Supported values are: {names}."
         raise RequestError(message, param, "invalid_value")
     return value
+
+
+def model(name: str) -> str:
+    """Return the name of a model, which must be one of MODELS."""
+    if name not in MODELS:
+        message = UNKNOWN_MODEL.format(model=name[:64])
+        message += f" This server has {' and '.join(f'`{known}`' for known in MODELS)}."
+        raise RequestError(message, code="model_not_found", status=404)
+    return name
 
 
 def parameters(data: Mapping[str, Any], names: Collection[str], refused: Mapping[str, str]) -> None:

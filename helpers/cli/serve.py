@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
 from helpers.i18n import N_, _
@@ -25,6 +26,14 @@ def pace(given: str) -> float:
     return float(given)
 
 
+def origin(given: str) -> str:
+    """Return what web pages have as their origin, or "*". Raises ArgumentTypeError."""
+    if not re.fullmatch(r"\*|[a-z][a-z0-9+.-]*://[^\s/,]+", given):
+        text = _("must be * or the beginning of an address, such as http://localhost:5173")
+        raise ArgumentTypeError(text)
+    return given
+
+
 def add_arguments(parser: ArgumentParser) -> None:
     """Add where it listens, to whom it answers, and how fast."""
     host = _("the address to listen on; 0.0.0.0 for the whole network (default: 127.0.0.1)")
@@ -33,6 +42,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--port", type=port, default=PORT, help=text.format(port=PORT))
     token = _("what students send as their key; safer in the environment variable COURSE_TOKEN")
     parser.add_argument("--token", help=token)
+    cors = _("let web pages from this address use it, such as http://localhost:5173; * for all")
+    parser.add_argument("--cors", type=origin, metavar="ORIGIN", help=cors)
     parser.add_argument("--pace", type=pace, help=_("tokens per second; 0 for as fast as possible"))
 
 
@@ -41,4 +52,4 @@ def run(options: Namespace) -> int:
     environment.enter()
     from helpers.backend import serving
 
-    return serving.run(options.host, options.port, options.token, options.pace)
+    return serving.run(options.host, options.port, options.token, options.pace, options.cors)

@@ -54,7 +54,7 @@ LAST = """
 import traceback
 from langchain_openai import ChatOpenAI
 for number in range(15):
-    chat = ChatOpenAI(model="m", max_retries=0)
+    chat = ChatOpenAI(model="big", max_retries=0)
     print(repr(chat), chat.model_dump_json(), chat.get_lc_namespace())
     try:
         print(repr(chat.invoke("Hello!")), [repr(chunk) for chunk in chat.stream("Hello!")])
@@ -93,7 +93,7 @@ def test_the_key_is_nowhere(
     needs.needed_by_page(notebook)
     env_file = tmp_path / ".env"
     env_file.write_text(
-        f"OPENAI_API_KEY={KEY}\nOPENAI_BASE_URL={failing.url}\nOPENAI_MODEL=m\n"
+        f"OPENAI_API_KEY={KEY}\nOPENAI_BASE_URL={failing.url}\nOPENAI_MODEL=big\n"
         f"LANGSMITH_API_KEY={KEY}\n",
         encoding="utf-8",
     )

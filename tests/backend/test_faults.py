@@ -150,7 +150,7 @@ def test_an_answer_that_is_cut(way: Way, after: int) -> None:
 
 
 def test_what_goes_over_the_wire(running: server.Server) -> None:
-    body = {"model": "m", "messages": [{"role": "user", "content": COUNT}]}
+    body = {"model": MODEL, "messages": [{"role": "user", "content": COUNT}]}
 
     def post(**more: Any) -> str:
         return request(running, "POST", "/v1/chat/completions", body | more)[2]
@@ -254,8 +254,8 @@ def test_the_header_is_there_only_if_it_is_given(running: server.Server) -> None
 
 
 def test_one_model_of_two() -> None:
-    with faults.overloaded(model="first") as calls:
-        fallback = chat(model="first").with_fallbacks([chat(model="second")])
+    with faults.overloaded(model="big") as calls:
+        fallback = chat(model="big").with_fallbacks([chat()])
         assert fallback.invoke(COUNT).text == ANSWER
     assert str(calls) == "1 call: 503"
 

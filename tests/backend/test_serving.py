@@ -14,15 +14,18 @@ import subprocess
 import sys
 import threading
 import time
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dotenv import dotenv_values
 from pydantic import SecretStr
 
 from helpers.backend import serving
 from helpers.builtin import MODEL, server
+from helpers.cli import serve
 from helpers.setup import ROOT, CourseError
 from tests.builtin.asking import COUNT, STORY, answered
 
@@ -152,7 +155,7 @@ def test_a_token_is_needed_everywhere(
     assert served.request(TOKEN)[0] == 200
     with pytest.raises(openai.AuthenticationError):
         ChatOpenAI(
-            model="m", base_url=served.env["OPENAI_BASE_URL"], api_key=SecretStr("x")
+            model=MODEL, base_url=served.env["OPENAI_BASE_URL"], api_key=SecretStr("x")
         ).invoke(COUNT)
     if sys.platform != "win32":
         assert served.stop() == 0
@@ -178,7 +181,7 @@ def test_being_stopped_finishes_the_answers(run: Callable[..., Served], number: 
     client = openai.OpenAI(base_url=served.env["OPENAI_BASE_URL"], api_key="x", max_retries=0)
     idle = socket.create_connection((served.host, served.port))
     messages: Any = [{"role": "user", "content": COUNT}]
-    stream = client.chat.completions.create(model="m", messages=messages, stream=True)
+    stream = client.chat.completions.create(model=MODEL, messages=messages, stream=True)
     texts = [next(stream).choices[0].delta.content or ""]
     stopping = threading.Thread(target=served.stop, args=(number,))
     stopping.start()
@@ -198,7 +201,7 @@ def test_being_stopped_finishes_the_answers(run: Callable[..., Served], number: 
 @posix_only
 def test_being_stopped_twice_is_at_once(run: Callable[..., Served]) -> None:
     served = run(pace=0.1)
-    body = {"model": "m", "messages": [{"role": "user", "content": STORY}]}
+    body = {"model": MODEL, "messages": [{"role": "user", "content": STORY}]}
 
     def ask() -> None:
         with contextlib.suppress(OSError, http.client.HTTPException):
@@ -240,7 +243,7 @@ def read_slowly(served: Served, seconds: float) -> int:
         connection.settimeout(10)
         connection.connect((served.host, served.port))
         messages = [{"role": "user", "content": STORY}]
-        body = json.dumps({"model": "m", "messages": messages, "stream": True, "n": 16})
+        body = json.dumps({"model": MODEL, "messages": messages, "stream": True, "n": 16})
         connection.sendall(
             f"POST /v1/chat/completions HTTP/1.0\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
         )
@@ -292,11 +295,48 @@ def test_a_token_that_no_header_can_hold() -> None:
     assert "ASCII" in said and "secrète" not in said
 
 
+@pytest.mark.parametrize("token", ['"abc"', "'abc'", "abc`", "a#b", "a$HOME", "a\\nb", 'a"'])
+def test_a_token_that_an_env_file_would_change(token: str) -> None:
+    with pytest.raises(CourseError, match="none of the signs") as refused:
+        serving.choose_token(token, "127.0.0.1")
+    assert token not in str(refused.value)
+
+
+@pytest.mark.parametrize("token", ["abc", "a-b_c.~!%&()*+,/:;<=>?@[]^{|}", "=abc=", "1"])
+def test_a_token_that_an_env_file_keeps(token: str, tmp_path: Path) -> None:
+    env_file = tmp_path / ".env"
+    env_file.write_text(f"OPENAI_API_KEY={serving.choose_token(token, '')}", encoding="utf-8")
+    assert dotenv_values(env_file) == {"OPENAI_API_KEY": token}
+
+
+def test_what_it_speaks_is_said(run: Callable[..., Served]) -> None:
+    assert "Chat Completions, and its models are built-in, big." in run().output
+
+
+@pytest.mark.parametrize("cors", [None, "*", "https://example.org"])
+def test_web_pages_may_use_it_if_told_so(run: Callable[..., Served], cors: str | None) -> None:
+    _, headers, _ = run(cors=cors).request()
+    assert headers["Access-Control-Allow-Origin"] == cors
+
+
+@pytest.mark.parametrize(
+    "origin", ["*", "http://localhost:5173", "https://example.org", "http://[::1]:80"]
+)
+def test_an_origin(origin: str) -> None:
+    assert serve.origin(origin) == origin
+
+
+@pytest.mark.parametrize("origin", ["", "**", "localhost:5173", "http://x/", "http://x/y", "http://x,http://y"])  # fmt: skip
+def test_what_is_no_origin(origin: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="http://localhost:5173"):
+        serve.origin(origin)
+
+
 def test_the_pace_is_that_of_the_course(run: Callable[..., Served], tmp_path: Path) -> None:
     assert "COURSE_PACE" in failed(more={"COURSE_PACE": "fast"})
     env_file = tmp_path / ".env"
     env_file.write_text("COURSE_PACE=10", encoding="utf-8")
-    body = {"model": "m", "max_tokens": 3, "messages": [{"role": "user", "content": COUNT}]}
+    body = {"model": MODEL, "max_tokens": 3, "messages": [{"role": "user", "content": COUNT}]}
     for pace, seconds in ((None, 0.3), (0, 0)):
         served = run(pace=pace, more={"COURSE_ENV_FILE": str(env_file)})
         start = time.monotonic()

@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 import psutil
 import yaml
 
-from helpers.builtin import book, tokens
+from helpers.builtin import MODEL, book, tokens, wire
 from helpers.setup import ROOT
 from helpers.setup.processes import python_of
 
@@ -59,6 +59,7 @@ class Case:
     body: dict[str, Any]
     text: str
     reason: str
+    id: str = ""  # where it is known
 
     @property
     def choices(self) -> int:
@@ -101,14 +102,15 @@ def questions() -> list[tuple[str, str]]:
 def cases(name: str, plain: bool, short: bool = False) -> Iterator[Case]:
     """Yield cases without end; `plain` ones do without what only the built-in model knows.
 
-    The model's name, which comes back with each chunk, marks a case as no other.
+    The user's name marks a case as no other: the built-in model's id of an answer depends on it.
     """
     usable = [pair for pair in questions() if not short or tokens.count(pair[1]) <= SHORT]
     number = 0
     while True:
         question, text = usable[number % len(usable)]
         body: dict[str, Any] = {
-            "model": f"{name}-{number}",
+            "model": MODEL,
+            "user": f"{name}-{number}",
             "messages": [{"role": "user", "content": question}],
             "stream": not short or number % 2 == 0,
         }
@@ -118,7 +120,8 @@ def cases(name: str, plain: bool, short: bool = False) -> Iterator[Case]:
             whole = tokens.split(text)
             text = "".join(whole[: body["max_tokens"]])
             reason = "length" if len(whole) > body["max_tokens"] else "stop"
-        yield Case(body, text, reason)
+        own = "" if plain else wire.request_id("chatcmpl", json.dumps(body).encode())
+        yield Case(body, text, reason, own)
         number += 1
 
 
@@ -178,20 +181,20 @@ def problems(answer: Answer) -> list[str]:
         response.begin()
         text = response.read().decode()
         if response.status != 200:
-            return [f"{case.body['model']}: status {response.status}: {text[:200]}"]
+            return [f"{case.body['user']}: status {response.status}: {text[:200]}"]
         written = streamed(text) if case.body["stream"] else [json.loads(text)]
-        if any(part["model"] != case.body["model"] for part in written):
-            return [f"{case.body['model']}: has parts of another answer"]
+        if case.id and any(part["id"] != case.id for part in written):
+            return [f"{case.body['user']}: has parts of another answer"]
         got = [(choice["index"], *said(choice)) for part in written for choice in part["choices"]]
     except (http.client.HTTPException, OSError, ValueError) as error:
-        return [f"{case.body['model']}: {error!r}"]
+        return [f"{case.body['user']}: {error!r}"]
     for index in range(case.choices):
         own = [(part, end) for number, part, end in got if number == index]
         said_in_all = "".join(part for part, _ in own), [end for _, end in own if end]
         if said_in_all != (case.text, [case.reason]):
-            return [f"{case.body['model']}: not its own answer: {said_in_all!r:.200}"]
+            return [f"{case.body['user']}: not its own answer: {said_in_all!r:.200}"]
     if {number for number, *_ in got} != set(range(case.choices)):
-        return [f"{case.body['model']}: too many choices"]
+        return [f"{case.body['user']}: too many choices"]
     return []
 
 

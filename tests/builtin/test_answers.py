@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from pydantic import BaseModel, Field
 
-from helpers.builtin import answers, book, chat_reply, chat_request, fill, legacy, tokens
+from helpers.builtin import MODEL, answers, book, chat_reply, chat_request, fill, legacy, tokens
 from helpers.i18n import LANGUAGES
 from tests.builtin.asking import ENTRIES, SOURCE, asked
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def chat(url: str) -> ChatOpenAI:
     from langchain_openai import ChatOpenAI
 
-    return ChatOpenAI(model="m", max_retries=0, stream_usage=True)
+    return ChatOpenAI(model=MODEL, max_retries=0, stream_usage=True)
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_max_tokens_cuts_the_arguments(chat: ChatOpenAI) -> None:
 
 def test_usage_and_ids_of_calls_in_several_choices(client: openai.OpenAI) -> None:
     body: Any = {
-        "model": "m",
+        "model": MODEL,
         "messages": [{"role": "user", "content": asked("weather-two")}],
         "tools": [{"type": "function", "function": {"name": "get_weather"}}],
         "n": 2,
@@ -179,7 +179,7 @@ def test_usage_and_ids_of_calls_in_several_choices(client: openai.OpenAI) -> Non
     assert [len(choice.message.tool_calls or ()) for choice in whole.choices] == [2, 2]
     opening = next(iter(client.chat.completions.create(**body, stream=True)))
     assert opening.choices[0].delta.content is None
-    other = client.chat.completions.create(**{**body, "model": "n"})
+    other = client.chat.completions.create(**{**body, "model": "big"})
     assert whole.choices[0].message.tool_calls and other.choices[0].message.tool_calls
     assert whole.choices[0].message.tool_calls[0].id != other.choices[0].message.tool_calls[0].id
 
@@ -187,7 +187,7 @@ def test_usage_and_ids_of_calls_in_several_choices(client: openai.OpenAI) -> Non
 def request(question: str, *tools: Any, history: Any = (), **change: Any) -> chat_request.Request:
     messages = [{"role": "user", "content": question}, *history]
     offered = [{"type": "function", "function": tool} for tool in tools]
-    body = {"model": "m", "messages": messages, "tools": offered or None, **change}
+    body = {"model": MODEL, "messages": messages, "tools": offered or None, **change}
     return chat_request.parse(json.dumps(body).encode())
 
 
@@ -239,16 +239,194 @@ def test_which_tool_fits(question: str, tools: list[Any], expected: list[str]) -
         (request(asked("weather-two"), WEATHER, history=returned("a")), "Paris: a. Rome: …."),
         (request("Hm", WEATHER, history=returned("a", "b")), "get_weather returned: a\nget_weather returned: b"),
         (request("Hm", WEATHER, history=returned("a") + returned("b")), "get_weather returned: a\nget_weather returned: b"),
+        # there is no other tool
         (request(asked("weather"), WEATHER, history=returned("a"), tool_choice="required"),
          [("get_weather", '{"city":"Paris"}')]),
         # those of an earlier turn are not said
         (request("Hm", history=[*returned("a"), {"role": "user", "content": "Hello!"}]), book.find([book.Message("user", "Hello!")]).answer),  # type: ignore[union-attr]
         # without a question, the language and the words of the last message
-        (chat_request.parse(b'{"model": "m", "messages": [{"role": "system", "content": "\\u4f60"}]}'), book.unknown("zh")),
+        (chat_request.parse(b'{"model": "big", "messages": [{"role": "system", "content": "\\u4f60"}]}'), book.unknown("zh")),
     ],
 )  # fmt: skip
 def test_what_is_said_or_called(asking: chat_request.Request, expected: Any) -> None:
     assert said(asking) == expected
+
+
+def function(name: str, description: str = "", **properties: Any) -> dict[str, Any]:
+    """Return a tool that requires all of its parameters; what is no schema is a type."""
+    kinds = {
+        n: kind if isinstance(kind, dict) else {"type": kind} for n, kind in properties.items()
+    }
+    schema = {"type": "object", "properties": kinds, "required": list(kinds)}
+    return {"name": name, "description": description, "parameters": schema}
+
+
+@pytest.mark.parametrize(
+    ("name", "description"),
+    [
+        ("getWeather", ""),
+        ("get_current_weather", ""),
+        ("weather", ""),
+        ("weather-get_weather", ""),
+        ("getweather", ""),
+        ("fetchForecast", ""),
+        ("lookup", "Look up the current Weather of a place"),
+        ("obtenir_meteo", ""),
+        ("f", "Donne la météo d'une ville"),
+        ("quel_temps", "Le temps qu'il fait"),
+        ("f", "获取某个城市的天气"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_tool_about_the_same_is_called_for_the_questions_of_the_book(
+    name: str, description: str, lang: str
+) -> None:
+    paris, rome = (given["city"] for given in ENTRIES["weather-two"]["call"][lang]["get_weather"])
+    other = function("add", "Add two numbers.", a="integer", b="integer")
+    for parameter in ("city", "location", "q"):
+        tool = function(name, description, **{parameter: "string"})
+        one, two = (
+            said(request(asked(entry, lang), other, tool)) for entry in ("weather", "weather-two")
+        )
+        made = [(name, json.dumps({parameter: city}, ensure_ascii=False, separators=(",", ":"))) for city in (paris, rome)]  # fmt: skip
+        assert (one, two) == (made[:1], made)
+    assert said(request(asked("weather", lang), other)) == ENTRIES["weather"]["answer"][lang]
+
+
+@pytest.mark.parametrize(
+    ("entry", "tool", "expected"),
+    [
+        # values of other parameters are not made of the other call's
+        ("weather-two", function("getWeather", location="string", unit={"enum": ["C", "F"]}),
+         ['{"location":"Paris","unit":"C"}', '{"location":"Rome","unit":"C"}']),
+        ("weather-two", function("getWeather", place={"enum": ["Paris", "Rome", "Oslo"]}),
+         ['{"place":"Paris"}', '{"place":"Rome"}']),
+        ("weather-two", {"name": "getWeather", "parameters": {"type": "object", "properties": {
+            "location": {"type": "string"}, "country": {"type": "string"}}, "required": ["location"]}},
+         ['{"location":"Paris"}', '{"location":"Rome"}']),
+        ("weather-two", {"name": "getWeather", "parameters": {"type": "object", "properties": {"location": {"type": "string"}}}},
+         ['{"location":"Paris"}', '{"location":"Rome"}']),
+        ("weather-two", function("getWeather", cities={"type": "array", "items": {"type": "string"}}),
+         ['{"cities":["Paris"]}', '{"cities":["Rome"]}']),
+        ("weather", {"name": "weather_here"}, ["{}"]),
+        # the name decides before the description, the book's own before both
+        ("weather", function("get_weather", city="string"), ['{"city":"Paris"}']),
+        ("desk-order", function("lookupOrder", orderId="string"), ['{"orderId":"1024"}']),
+        ("desk-order", function("order_status", order_id="integer"), ['{"order_id":1024}']),
+    ],
+)  # fmt: skip
+def test_the_arguments_of_a_tool_with_other_parameters(
+    entry: str, tool: Any, expected: list[str]
+) -> None:
+    assert said(request(asked(entry), tool)) == [(tool["name"], given) for given in expected]
+
+
+def test_of_several_tools_the_name_decides() -> None:
+    report = function("Report", "A report on the weather.", city="string")
+    ours = function("getWeather", city="string")
+    assert said(request(asked("weather"), report, ours)) == [("getWeather", '{"city":"Paris"}')]
+    exact = function("get_weather", city="string")
+    assert said(request(asked("weather"), ours, exact)) == [("get_weather", '{"city":"Paris"}')]
+
+
+FACT = asked("fact"), function("Capital", city="string", country="string")
+ORDER = asked("order"), function("Order", item="string", quantity="integer", price="number", total="number")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("question", "tool", "expected"),
+    [
+        (*FACT, '{"city":"Paris","country":"France"}'),
+        (*ORDER, '{"item":"parrot","quantity":3,"price":40,"total":110}'),
+        (ORDER[0], function("f", price="number", quantity="integer"), '{"price":40,"quantity":3}'),
+        (ORDER[0], function("f", product="string", quantity="integer"), '{"product":"parrot","quantity":3}'),
+        (FACT[0], function("f", country="string"), '{"country":"France"}'),
+        (asked("fact", "zh"), FACT[1], '{"city":"巴黎","country":"法国"}'),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("choice", ["required", "named"])
+def test_the_json_of_the_book_as_arguments(
+    question: str, tool: Any, expected: str, choice: str
+) -> None:
+    named = {"type": "function", "function": {"name": tool["name"]}}
+    asking = request(question, tool, tool_choice=named if choice == "named" else choice)
+    assert said(asking) == [(tool["name"], expected)]
+    assert isinstance(said(request(question, tool)), str), "nobody must call it"
+
+
+REPORT = function("Report", "The answer.", city="string", weather="string")
+TIME = function("get_time", zone="string")
+
+
+def agent(question: str, *tools: Any, most: int = 10) -> list[str]:
+    """Let an agent run that must call a tool, until it calls Report; return what it called."""
+    history: list[Any] = []
+    called: list[str] = []
+    while "Report" not in called:
+        made = said(request(question, *tools, history=history, tool_choice="required"))
+        names = [name for name, _ in made]
+        for round_, name in enumerate(names):
+            history += returned(f"{len(history)} {round_}", name=name)
+        called += names
+        assert len(called) < most
+    return called
+
+
+@pytest.mark.parametrize(
+    ("question", "tools", "expected"),
+    [
+        (asked("weather"), [WEATHER, REPORT], ["get_weather", "Report"]),
+        (asked("weather-two"), [WEATHER, REPORT], ["get_weather", "get_weather", "Report"]),
+        (asked("weather"), [function("getWeather", location="string"), TIME, REPORT], ["getWeather", "Report"]),
+        (asked("weather", "zh"), [WEATHER, REPORT], ["get_weather", "Report"]),
+        ("Use get_time and get_weather.", [WEATHER, TIME, REPORT], ["get_weather", "get_time", "Report"]),
+        ("Ahem.", [WEATHER, TIME, REPORT], ["get_weather", "Report"]),
+        ("Ahem.", [REPORT, TIME], ["Report"]),
+        (asked("fact"), [TIME, REPORT], ["get_time", "Report"]),
+    ],
+)  # fmt: skip
+def test_an_agent_that_gives_its_result_by_a_tool_ends(
+    question: str, tools: list[Any], expected: list[str]
+) -> None:
+    assert agent(question, *tools) == expected
+
+
+def test_the_report_of_an_agent_says_what_the_tool_returned() -> None:
+    history = returned("Sunny, 21 °C")
+    asking = request(asked("weather"), WEATHER, REPORT, history=history, tool_choice="required")
+    assert said(asking) == [("Report", '{"city":"Paris","weather":"Sunny, 21 °C"}')]
+
+
+def test_where_all_tools_have_returned_the_last_one_is_called_again() -> None:
+    """What it returned may be a complaint about its arguments."""
+    history = returned("Sunny") + returned("city: too short", name="Report")
+    asking = request(asked("weather"), WEATHER, REPORT, history=history, tool_choice="required")
+    assert [name for name, _ in said(asking)] == ["Report"]
+    named = {"type": "function", "function": {"name": "get_weather"}}
+    asking = request(asked("weather"), WEATHER, REPORT, history=history, tool_choice=named)
+    assert [name for name, _ in said(asking)] == ["get_weather"]
+
+
+def allowed(mode: str, *names: str) -> dict[str, Any]:
+    tools = [{"type": "function", "function": {"name": name}} for name in names]
+    return {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools}}
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        (allowed("auto", "get_weather"), ["get_weather"]),
+        (allowed("auto", "get_time"), []),
+        (allowed("required", "get_time"), ["get_time"]),
+        (allowed("required", "get_time", "Report"), ["get_time"]),
+        (allowed("required", "Report", "get_weather"), ["get_weather"]),
+    ],
+)
+def test_tools_that_are_allowed(choice: Any, expected: list[str]) -> None:
+    asking = request(asked("weather"), TIME, WEATHER, REPORT, tool_choice=choice)
+    found = said(asking)
+    assert [name for name, _ in found] == expected if expected else isinstance(found, str)
+    assert not asking.tool
 
 
 def test_max_tokens_is_for_all_calls_together() -> None:
@@ -288,7 +466,7 @@ def test_a_tool_whose_name_is_a_mode_is_called_by_name(client: openai.OpenAI) ->
     messages = [{"role": "user", "content": asked("hello")}]
     for name in ("auto", "none", "required"):
         tools = [{"type": "function", "function": {"name": each}} for each in ("other", name)]
-        answer = create(model="m", messages=messages, tools=tools, tool_choice=tools[1])
+        answer = create(model=MODEL, messages=messages, tools=tools, tool_choice=tools[1])
         assert [call.function.name for call in answer.choices[0].message.tool_calls] == [name]
 
 
@@ -303,7 +481,7 @@ def test_enum_values_are_no_schemas(chat: ChatOpenAI) -> None:
         **CLOSED,
         "properties": {"a": {"enum": [{"type": "object"}, {"properties": {"x": 1}}]}},
     }
-    message = chat.bind(response_format=json_schema(schema, strict=True)).invoke("x")
+    message = chat.bind(response_format=json_schema(schema)).invoke("x")
     assert json.loads(message.text) in ({"a": {"type": "object"}}, {"a": {"properties": {"x": 1}}})
 
 
@@ -381,7 +559,7 @@ def test_json_mode_says_what_a_tool_returned() -> None:
 @pytest.mark.parametrize("top", [None, 0, 1, 3])
 def test_logprobs_of_each_token(client: openai.OpenAI, top: int | None) -> None:
     body: Any = {
-        "model": "m",
+        "model": MODEL,
         "messages": [{"role": "user", "content": asked("hello", "zh")}],
         "logprobs": True,
         "top_logprobs": top,
@@ -412,7 +590,7 @@ def test_logprobs(chat: ChatOpenAI) -> None:
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
 CLOSED = {
     "type": "object",
-    "properties": {"a": {}},
+    "properties": {"a": {"type": "string"}},
     "required": ["a"],
     "additionalProperties": False,
 }
@@ -431,7 +609,9 @@ def json_schema(schema: Any, **change: Any) -> dict[str, Any]:
     [
         ({"tools": []}, "tools", "empty_array", "1 to 128"),
         ({"tools": [TOOL] * 129}, "tools", "array_above_max_length", "129"),
-        ({"tools": [{"type": "custom"}]}, "tools[0].type", "invalid_value", "'function'"),
+        ({"tools": [{"type": "custom"}]}, "tools[0].type", "unsupported_value", "'function'"),
+        ({"tools": [{"type": "web_search"}]}, "tools[0].type", "invalid_value", "'function'"),
+        ({"tools": [TOOL], "tool_choice": {"type": "custom", "custom": {"name": "f"}}}, "tool_choice.type", "unsupported_value", "JSON"),
         ({"tools": tool(name="a" * 65)}, "tools[0].function.name", "invalid_value", "1 to 64"),
         ({"tools": [TOOL, *tool(name="g", parameters={"type": "object", "required": ["a"], "properties": {"a": False}})],
           "tool_choice": {"type": "function", "function": {"name": "g"}}},
@@ -451,6 +631,11 @@ def json_schema(schema: Any, **change: Any) -> dict[str, Any]:
         ({"tools": [TOOL], "tool_choice": "f"}, "tool_choice", "invalid_value", "'none', 'auto', 'required'"),
         ({"tools": [TOOL], "tool_choice": {"type": "function", "function": {"name": "g"}}},
          "tool_choice.function.name", "invalid_value", "'f'"),
+        ({"tools": [TOOL], "tool_choice": {"type": "allowed_tools"}}, "tool_choice.allowed_tools", "missing_required_parameter", ""),
+        ({"tools": [TOOL], "tool_choice": allowed("none", "f")}, "tool_choice.allowed_tools.mode", "invalid_value", "'auto', 'required'"),
+        ({"tools": [TOOL], "tool_choice": allowed("auto")}, "tool_choice.allowed_tools.tools", "empty_array", "at least 1"),
+        ({"tools": [TOOL], "tool_choice": allowed("auto", "g")},
+         "tool_choice.allowed_tools.tools[0].function.name", "invalid_value", "'f'"),
         ({"response_format": {"type": "xml"}}, "response_format.type", "invalid_value", "'json_schema'"),
         ({"response_format": {"type": "json_schema"}}, "response_format.json_schema", "missing_required_parameter", ""),
         ({"response_format": json_schema({}, name=None)}, "response_format.json_schema.name", "missing_required_parameter", ""),
@@ -458,7 +643,7 @@ def json_schema(schema: Any, **change: Any) -> dict[str, Any]:
          "response_format.json_schema.schema", "invalid_json_schema", "response_format 'n'"),
         ({"response_format": json_schema({"type": "object"}, strict=True)},
          "response_format.json_schema.schema", "invalid_json_schema", "additionalProperties"),
-        ({"response_format": json_schema({**CLOSED, "properties": {"a": {"properties": {"b": {}}}}}, strict=True)},
+        ({"response_format": json_schema({**CLOSED, "properties": {"a": {"type": "object", "properties": {"b": {}}}}}, strict=True)},
          "response_format.json_schema.schema", "invalid_json_schema", "additionalProperties"),
         ({"response_format": json_schema({"not": {}})},
          "response_format.json_schema.schema", "invalid_json_schema", "finds no value"),
@@ -475,10 +660,93 @@ def test_a_refused_format(
 
     with pytest.raises(openai.BadRequestError) as refused:
         client.post("/chat/completions", cast_to=object, body={
-            "model": "m", "messages": [{"role": "user", "content": "x"}], **body,
+            "model": MODEL, "messages": [{"role": "user", "content": "x"}], **body,
         })  # fmt: skip
     assert (refused.value.param, refused.value.code) == (param, code)
     assert message in refused.value.message
+
+
+def strictly(**properties: Any) -> dict[str, Any]:
+    """Return a closed object with these properties, all required."""
+    return {**CLOSED, "properties": properties, "required": list(properties)}
+
+
+TEXT = {"type": "string"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "message"),
+    [
+        (strictly(a={"oneOf": [TEXT, {"type": "null"}]}), "In context=('properties', 'a'), 'oneOf' is not permitted."),
+        ({**strictly(a=TEXT), "allOf": [{"type": "object"}]}, "In context=(), 'allOf' is not permitted."),
+        (strictly(a={**TEXT, "not": {"const": "x"}}), "'not' is not permitted"),
+        ({**strictly(a=TEXT), "if": {}, "then": {}}, "'if' is not permitted"),
+        (strictly(a={**TEXT, "else": {}}), "'else' is not permitted"),
+        ({**strictly(a=TEXT), "dependentSchemas": {}}, "'dependentSchemas' is not permitted"),
+        ({**strictly(a=TEXT), "dependentRequired": {}}, "'dependentRequired' is not permitted"),
+        ({**strictly(a=TEXT), "patternProperties": {}}, "'patternProperties' is not permitted"),
+        (strictly(a={"type": "array", "items": TEXT, "uniqueItems": True}), "'uniqueItems' is not permitted"),
+        (strictly(a={"type": "array", "prefixItems": [TEXT]}), "'prefixItems' is not permitted"),
+        (strictly(a={"type": "array"}), "In context=('properties', 'a'), array schema missing items."),
+        (strictly(a={}), "In context=('properties', 'a'), schema must have a 'type' key."),
+        (strictly(a=True), "schema must have a 'type' key"),
+        (strictly(a={"description": "x"}), "schema must have a 'type' key"),
+        (strictly(a={"enum": ["x", "y"]}), "schema must have a 'type' key"),
+        (strictly(a={"const": "x"}), "schema must have a 'type' key"),
+        (strictly(a={"anyOf": [TEXT, {}]}), "In context=('properties', 'a', 'anyOf', '1'), schema must have a 'type' key."),
+        (strictly(a={"type": "array", "items": {"oneOf": [TEXT]}}), "In context=('properties', 'a', 'items'), 'oneOf' is not"),
+        ({**strictly(a={"$ref": "#/$defs/b"}), "$defs": {"b": {"type": "object", "properties": {}}}},
+         "In context=('$defs', 'b'), 'additionalProperties' is required"),
+        ({**strictly(a={"$ref": "#/$defs/b", "description": "x"}), "$defs": {"b": TEXT}},
+         "In context=('properties', 'a'), $ref cannot have keywords {'description'}."),
+        (strictly(a={"type": ["object", "null"], "properties": {}}), "'additionalProperties' is required"),
+    ],
+)  # fmt: skip
+def test_a_strict_schema_that_openai_refuses(schema: Any, message: str) -> None:
+    from helpers.builtin.wire import RequestError
+
+    for place in ("tool", "format"):
+        body: dict[str, Any] = {"response_format": json_schema(schema, strict=True)}
+        if place == "tool":
+            body = {"tools": tool(parameters=schema, strict=True)}
+        asking = {"model": MODEL, "messages": [{"role": "user", "content": "x"}], **body}
+        with pytest.raises(RequestError) as refused:
+            chat_request.parse(json.dumps(asking).encode())
+        assert message in refused.value.message
+        asking = json.loads(json.dumps(asking).replace('"strict": true', '"strict": false'))
+        chat_request.parse(json.dumps(asking).encode())
+
+
+def test_strict_schemas_that_openai_takes() -> None:
+    class Part(BaseModel):
+        name: Literal["a", "b"]
+        size: int | None = Field(ge=0)
+
+    class Whole(BaseModel):
+        parts: list[Part]
+        either: Part | str = Field(pattern="^x")
+        again: Whole | None
+
+    pydantic_schema = pydantic_strict(Whole)
+    # Properties may have the names of words that are refused.
+    odd = strictly(
+        **{"not": TEXT, "oneOf": TEXT, "if": {"type": ["string", "null"], "enum": ["x", None]}}
+    )
+    for schema in (
+        pydantic_schema,
+        odd,
+        strictly(a={"type": "string", "default": "x", "format": "date"}),
+    ):
+        form = json_schema(schema, strict=True)
+        found = json.loads(said(request("Ahem.", response_format=form)))
+        assert set(found) == set(schema["properties"])
+
+
+def pydantic_strict(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the schema that openai sends for a model of pydantic's."""
+    from openai.lib._pydantic import to_strict_json_schema
+
+    return to_strict_json_schema(model)
 
 
 # Text completions
@@ -488,7 +756,7 @@ def test_a_refused_format(
 def test_text_completions_through_langchain(url: str, lang: str) -> None:
     from langchain_openai import OpenAI
 
-    llm = OpenAI(model="m", max_retries=0)
+    llm = OpenAI(model=MODEL, max_retries=0)
     for entry in SOURCE["continuations"]:
         assert llm.invoke(entry["text"][lang]) == entry["next"][lang]
         assert "".join(llm.stream(entry["text"][lang])) == entry["next"][lang]
@@ -502,12 +770,12 @@ def test_the_parameters_of_text_completions(client: openai.OpenAI) -> None:
     prompt = SOURCE["continuations"][0]["text"]["en"]
     whole = SOURCE["continuations"][0]["next"]["en"]
     create = client.completions.create
-    short = create(model="m", prompt=prompt, max_tokens=3)
+    short = create(model=MODEL, prompt=prompt, max_tokens=3)
     assert (short.choices[0].text, short.choices[0].finish_reason) == (" Paris. The", "length")
-    assert create(model="m", prompt=prompt).choices[0].text == "".join(tokens.split(whole)[:16])
-    assert create(model="m", prompt=prompt, stop="Paris").choices[0].text == " "
-    assert create(model="m", prompt=prompt, max_tokens=0, echo=True).choices[0].text == prompt
-    both = create(model="m", prompt=[prompt, "x"], n=2, best_of=2, max_tokens=50, echo=True)
+    assert create(model=MODEL, prompt=prompt).choices[0].text == "".join(tokens.split(whole)[:16])
+    assert create(model=MODEL, prompt=prompt, stop="Paris").choices[0].text == " "
+    assert create(model=MODEL, prompt=prompt, max_tokens=0, echo=True).choices[0].text == prompt
+    both = create(model=MODEL, prompt=[prompt, "x"], n=2, best_of=2, max_tokens=50, echo=True)
     assert [choice.index for choice in both.choices] == [0, 1, 2, 3]
     assert [choice.text for choice in both.choices[::2]] == [
         prompt + whole,
@@ -515,11 +783,15 @@ def test_the_parameters_of_text_completions(client: openai.OpenAI) -> None:
     ]
     assert both.object == "text_completion" and both.id.startswith("cmpl-")
     assert both.usage and both.usage.prompt_tokens == tokens.count(prompt) + 1
-    logprobs = create(model="m", prompt=prompt, max_tokens=3, logprobs=1).choices[0].logprobs
+    logprobs = create(model=MODEL, prompt=prompt, max_tokens=3, logprobs=1).choices[0].logprobs
     assert logprobs and logprobs.tokens == [" Paris", ".", " The"]
     assert (logprobs.token_logprobs, logprobs.text_offset) == ([0.0] * 3, [0, 6, 7])
     stream = create(
-        model="m", prompt=prompt, max_tokens=50, stream=True, stream_options={"include_usage": True}
+        model=MODEL,
+        prompt=prompt,
+        max_tokens=50,
+        stream=True,
+        stream_options={"include_usage": True},
     )
     chunks = list(stream)
     assert "".join(choice.text for chunk in chunks for choice in chunk.choices) == whole
@@ -530,7 +802,7 @@ def test_the_parameters_of_text_completions(client: openai.OpenAI) -> None:
 @pytest.mark.parametrize("n", [1, 2])
 def test_a_text_completion_as_a_stream_and_as_a_whole(n: int) -> None:
     """Both say the same, also of the places of the tokens."""
-    body = {"model": "m", "prompt": ["One two", "x"], "n": n, "echo": True, "logprobs": 0}
+    body = {"model": MODEL, "prompt": ["One two", "x"], "n": n, "echo": True, "logprobs": 0}
     options = {"stream": True, "stream_options": {"include_usage": True}}
     asking = legacy.parse(json.dumps({**body, **options, "max_tokens": 5}).encode())
     replies = legacy.replies(asking)
@@ -554,7 +826,7 @@ def test_a_text_completion_as_a_stream_and_as_a_whole(n: int) -> None:
 
 
 def test_the_limits_of_a_text_completion_are_accepted(client: openai.OpenAI) -> None:
-    found = client.completions.create(model="m", prompt=["x"] * 128, n=1, best_of=16, logprobs=5)
+    found = client.completions.create(model=MODEL, prompt=["x"] * 128, n=1, best_of=16, logprobs=5)
     assert len(found.choices) == 128
 
 
@@ -581,5 +853,5 @@ def test_a_refused_text_completion(
     import openai
 
     with pytest.raises(openai.BadRequestError) as refused:
-        client.post("/completions", cast_to=object, body={"model": "m", "prompt": "x", **body})
+        client.post("/completions", cast_to=object, body={"model": MODEL, "prompt": "x", **body})
     assert (refused.value.param, refused.value.code) == (param, code)

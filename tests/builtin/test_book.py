@@ -25,7 +25,7 @@ def as_list(value: str | list[str]) -> list[str]:
 
 
 def answer(messages: list[Message]) -> str:
-    request = chat_request.Request("id", "m", messages, 1, (), None, False, False)
+    request = chat_request.Request("id", "big", messages, 1, (), None, False, False)
     return "".join(answers.replies(request)[0].tokens)
 
 

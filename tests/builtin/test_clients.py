@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 from pydantic import BaseModel
 
-from helpers.builtin import book, server, tokens
+from helpers.builtin import MODEL, book, server, tokens
 from tests.builtin.asking import COUNT, STORY, answered
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Python:
         return await result if inspect.isawaitable(result) else result
 
     async def create(self, **body: Any) -> Any:
-        return await self.done(self.client.chat.completions.create(model="m", **body))
+        return await self.done(self.client.chat.completions.create(model=MODEL, **body))
 
     async def pieces(self, stream: Any) -> list[Any]:
         import openai
@@ -147,7 +147,7 @@ class Python:
 
     async def structured(self) -> Any:
         parse = self.client.chat.completions.parse
-        body = {"model": "m", "messages": user(WEATHER), "response_format": Event}
+        body = {"model": MODEL, "messages": user(WEATHER), "response_format": Event}
         message = (await self.done(parse(**body))).choices[0].message
         return {"parsed": message.parsed.model_dump(), "text": message.content}
 
@@ -158,7 +158,7 @@ class Python:
 
     async def legacy(self) -> Any:
         create = self.client.completions.create
-        body = {"model": "m", "prompt": BEGINNING, "max_tokens": 100}
+        body = {"model": MODEL, "prompt": BEGINNING, "max_tokens": 100}
         whole = await self.done(create(**body))
         chunks = await self.pieces(create(**body, stream=True))
         return {

@@ -258,3 +258,27 @@ def test_every_schema_of_these_kinds_is_filled(schema: dict[str, Any], prompt: s
     checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
     jsonschema.Draft202012Validator(root, format_checker=checker).validate(found)
     assert schemas.fits(root, json.loads(fill.compact(found)))
+
+
+@pytest.mark.parametrize(
+    ("bounds", "expected"),
+    [
+        ({"minimum": -9007199254740991, "maximum": 9007199254740991}, 1),
+        ({"minimum": -100}, 1),
+        ({"minimum": -100, "maximum": -3}, -3),
+        ({"minimum": -(2**31), "maximum": 0}, 0),
+        ({"maximum": -7}, -7),
+        ({"minimum": 0}, 0),
+        ({"minimum": 5, "maximum": 9}, 5),
+        ({"exclusiveMinimum": 0, "maximum": 9007199254740991}, 1),
+        ({"exclusiveMinimum": -5, "exclusiveMaximum": 1}, 0),
+        ({"minimum": -50, "multipleOf": 7}, 7),
+        ({"minimum": -50, "maximum": 5, "multipleOf": 7}, 0),
+    ],
+)
+@pytest.mark.parametrize("kind", ["integer", "number"])
+def test_a_number_that_the_prompt_does_not_have_is_near_0_or_1(
+    bounds: dict[str, int], expected: int, kind: str
+) -> None:
+    schema = {"type": "object", "properties": {"n": {"type": kind, **bounds}}, "required": ["n"]}
+    assert fill.fill(schema, "Ahem.") == {"n": expected}

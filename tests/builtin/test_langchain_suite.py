@@ -84,7 +84,7 @@ class TestIntegration(Capabilities, ChatModelIntegrationTests):
 
     @property
     def model_override_value(self) -> str:
-        return "another-model"
+        return "big"
 
     # Left out: in the chat-completions interface a tool returns text, no images or files. And the
     # suite skips its test with recorded answers unless the recordings are made.

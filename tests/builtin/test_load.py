@@ -26,10 +26,9 @@ def answer(case: load.Case, text: str, head: str = "HTTP/1.1 200 OK") -> load.An
 
 def test_what_is_wrong_is_seen() -> None:
     """Lost, broken off, refused or another's: the load test's own check finds it."""
-    [case] = islice(load.cases("x", plain=True), 1)
-    event = (
-        'data: {"model": "x-0", "choices": [{"index": 0, "delta": %s, "finish_reason": %s}]}\n\n'
-    )
+    [case] = islice(load.cases("x", plain=False), 1)
+    event = 'data: {"id": "ID", "choices": [{"index": 0, "delta": %s, "finish_reason": %s}]}\n\n'
+    event = event.replace("ID", case.id)
     text = json.dumps({"content": case.text})
     whole = event % (text, "null") + event % ("{}", '"stop"')
     done = "data: [DONE]\n\n"
@@ -39,7 +38,7 @@ def test_what_is_wrong_is_seen() -> None:
         done,
         whole,
         whole * 2 + done,
-        whole.replace("x-0", "x-1") + done,
+        whole.replace(case.id, "other") + done,
         whole.replace(case.text, "Hi") + done,
         whole.replace('"stop"', '"length"') + done,
         whole.replace('"index": 0', '"index": 1') + done,

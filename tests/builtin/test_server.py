@@ -99,13 +99,18 @@ def nothing_logged_or_printed(
 
 
 def post(running: server.Server, **body: Any) -> dict[str, Any]:
-    body = {"model": "m", "messages": [{"role": "user", "content": COUNT}], **body}
+    body = {"model": MODEL, "messages": [{"role": "user", "content": COUNT}], **body}
     status, _, text = request(running, "POST", "/v1/chat/completions", body)
     return {"status": status, **json.loads(text)}
 
 
 def events(running: server.Server, **body: Any) -> list[dict[str, Any]]:
-    body = {"model": "m", "messages": [{"role": "user", "content": COUNT}], "stream": True, **body}
+    body = {
+        "model": MODEL,
+        "messages": [{"role": "user", "content": COUNT}],
+        "stream": True,
+        **body,
+    }
     status, headers, text = request(running, "POST", "/v1/chat/completions", body)
     assert status == 200
     assert headers["Content-Type"] == "text/event-stream; charset=utf-8"
@@ -220,20 +225,21 @@ def test_fifty_streams_at_once_each_get_their_own_answer(
 
 def test_the_openai_client(client: openai.OpenAI) -> None:
     messages: Any = [{"role": "user", "content": asked("story")}]
-    whole = client.chat.completions.create(model="gpt-x", messages=messages)
+    whole = client.chat.completions.create(model="big", messages=messages)
     chunks = list(
         client.chat.completions.create(
-            model="gpt-x", messages=messages, stream=True, stream_options={"include_usage": True}
+            model="big", messages=messages, stream=True, stream_options={"include_usage": True}
         )
     )
     assert whole.choices[0].message.content == answered("story")
     assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == answered(
         "story"
     )
-    assert whole.model == chunks[0].model == "gpt-x"
+    assert whole.model == chunks[0].model == "big"
     assert chunks[-1].usage == whole.usage
-    again = client.chat.completions.create(model="gpt-x", messages=messages)
-    assert again == whole, "the same request gives the same bytes"
+    again = client.chat.completions.create(model="big", messages=messages)
+    assert again.model_dump() == whole.model_dump(), "the same request gives the same bytes"
+    assert whole._request_id and whole._request_id != again._request_id
 
 
 def test_the_async_openai_client(running: server.Server) -> None:
@@ -244,8 +250,8 @@ def test_the_async_openai_client(running: server.Server) -> None:
     async def both() -> tuple[str | None, str]:
         async with openai.AsyncOpenAI(base_url=running.url, api_key=KEY) as client:
             create = client.chat.completions.create
-            whole = await create(model="m", messages=messages)
-            stream = await create(model="m", messages=messages, stream=True)
+            whole = await create(model=MODEL, messages=messages)
+            stream = await create(model=MODEL, messages=messages, stream=True)
             streamed = [chunk.choices[0].delta.content or "" async for chunk in stream]
             return whole.choices[0].message.content, "".join(streamed)
 
@@ -255,7 +261,9 @@ def test_the_async_openai_client(running: server.Server) -> None:
 def test_usage_has_every_field_that_the_client_knows(client: openai.OpenAI) -> None:
     from openai.types import CompletionUsage
 
-    whole = client.chat.completions.create(model="m", messages=[{"role": "user", "content": COUNT}])
+    whole = client.chat.completions.create(
+        model=MODEL, messages=[{"role": "user", "content": COUNT}]
+    )
     assert isinstance(whole.usage, CompletionUsage)
     assert None not in whole.usage.prompt_tokens_details.model_dump().values()  # type: ignore[union-attr]
     assert None not in whole.usage.completion_tokens_details.model_dump().values()  # type: ignore[union-attr]
@@ -264,9 +272,11 @@ def test_usage_has_every_field_that_the_client_knows(client: openai.OpenAI) -> N
 def test_models(client: openai.OpenAI, running: server.Server) -> None:
     import openai
 
-    assert [model.id for model in client.models.list()] == [MODEL]
+    assert [model.id for model in client.models.list()] == [MODEL, "big"]
     assert client.models.retrieve(MODEL).owned_by == "course"
-    with pytest.raises(openai.NotFoundError, match="'gpt-9' does not exist; 'built-in' does"):
+    with pytest.raises(
+        openai.NotFoundError, match="`gpt-9` does not exist or you do not.*`built-in` and `big`"
+    ):
         client.models.retrieve("gpt-9")
     status, headers, text = request(running, "HEAD", "/v1/models")
     assert (status, text) == (200, "")
@@ -280,7 +290,7 @@ def test_the_clients_raise_their_own_errors(client: openai.OpenAI, chat: ChatOpe
         chat.bind(temperature=3).invoke("Hello!")
     assert raised.value.param == "temperature"
     with pytest.raises(openai.BadRequestError) as raised:
-        client.chat.completions.create(model="m", messages=[])
+        client.chat.completions.create(model=MODEL, messages=[])
     assert raised.value.code == "empty_array"
 
 
@@ -599,7 +609,7 @@ def test_too_large_a_body_is_told_so(running: server.Server, path: str) -> None:
 
 
 def test_the_largest_body_is_read(running: server.Server) -> None:
-    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": COUNT}]}).encode()
+    body = json.dumps({"model": MODEL, "messages": [{"role": "user", "content": COUNT}]}).encode()
     for size, status in [(routes.MAX_BODY, 200), (routes.MAX_BODY + 1, 413)]:
         padded = body + b" " * (size - len(body))
         assert request(running, "POST", "/v1/chat/completions", padded)[0] == status
@@ -635,7 +645,7 @@ def test_no_input_is_a_server_error(running: server.Server) -> None:
         return generator.choice(atoms)
 
     for _ in range(400):
-        body = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
+        body = {"model": MODEL, "messages": [{"role": "user", "content": "x"}]}
         body |= {key: value(3) for key in generator.sample(keys, 2)}
         status, _, _ = request(running, "POST", "/v1/chat/completions", body)
         assert status in (200, 400), body
@@ -659,6 +669,129 @@ def test_an_unexpected_error_is_a_500_and_is_logged_without_the_key(
     caplog.clear()
 
 
+ADDRESSES = [
+    ("POST", "/v1/chat/completions", b"{}", 400),
+    ("POST", "/v1/chat/completions", {"model": MODEL, "messages": [{"role": "user", "content": "x"}]}, 200),
+    ("POST", "/v1/chat/completions", {"model": MODEL, "messages": [{"role": "user", "content": "x"}], "stream": True}, 200),
+    ("POST", "/v1/completions", {"model": MODEL, "prompt": "x"}, 200),
+    ("GET", "/v1/models", None, 200),
+    ("GET", "/v1/models/big", None, 200),
+    ("GET", "/v1/models/gpt-9", None, 404),
+    ("HEAD", "/v1/models", None, 200),
+    ("PUT", "/v1/models", None, 405),
+    ("POST", "/v1/responses", b"{}", 404),
+    ("OPTIONS", "/v1/models", None, 204),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "path", "body", "status"), ADDRESSES)
+def test_every_answer_has_an_id_of_its_own(
+    running: server.Server, method: str, path: str, body: Any, status: int
+) -> None:
+    found = [request(running, method, path, body)[:2] for _ in range(2)]
+    assert [one for one, _ in found] == [status] * 2
+    ids = [headers["x-request-id"] for _, headers in found]
+    assert len(set(ids)) == 2 and all(one.startswith("req_") for one in ids)
+    assert not any("access-control" in name.lower() for _, headers in found for name in headers)
+
+
+def test_openai_has_the_id_of_an_answer_and_of_an_error(client: openai.OpenAI) -> None:
+    import openai
+
+    messages: Any = [{"role": "user", "content": COUNT}]
+    whole = client.chat.completions.create(model=MODEL, messages=messages)
+    assert str(whole._request_id).startswith("req_")
+    for model in (MODEL, "gpt-9"):
+        with pytest.raises(openai.APIStatusError) as raised:
+            client.chat.completions.create(model=model, messages=messages, temperature=model and 3)
+        assert str(raised.value.request_id).startswith("req_")
+
+
+@pytest.fixture(scope="module", params=["*", "http://localhost:5173"])
+def for_pages(request: pytest.FixtureRequest) -> Iterator[server.Server]:
+    """A server that web pages may use, with a token."""
+    started = server.serve(pace=0, token=KEY, cors=request.param)
+    yield started
+    started.close()
+
+
+@pytest.mark.parametrize(("method", "path", "body", "status"), ADDRESSES)
+def test_web_pages_may_read_every_answer(
+    for_pages: server.Server, method: str, path: str, body: Any, status: int
+) -> None:
+    origin = {"Origin": "http://localhost:5173"}
+    for given, expected in (({}, status), ({"Authorization": "Bearer wrong"}, 401)):
+        found, headers, _ = request(for_pages, method, path, body, **origin, **given)
+        assert found == (status if method == "OPTIONS" else expected)
+        assert headers["Access-Control-Allow-Origin"] == for_pages.cors
+        assert "x-request-id" in headers["Access-Control-Expose-Headers"]
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/models", "/v1/responses"])
+@pytest.mark.parametrize("asked_for", ["authorization,content-type,x-stainless-lang", "x-stainless-retry-count", None])  # fmt: skip
+def test_a_browser_asks_first_and_without_a_key(
+    for_pages: server.Server, path: str, asked_for: str | None
+) -> None:
+    asking = {"Origin": "http://localhost:5173", "Access-Control-Request-Method": "POST"}
+    if asked_for:
+        asking["Access-Control-Request-Headers"] = asked_for
+    status, headers, text = request(for_pages, "OPTIONS", path, Authorization="", **asking)
+    assert (status, text) == (204, "")
+    assert headers["Access-Control-Allow-Origin"] == for_pages.cors
+    allowed = headers["Access-Control-Allow-Headers"].replace(" ", "").split(",")
+    assert {*(asked_for or "authorization,content-type").split(",")} <= set(allowed)
+    assert "OPTIONS" in headers["Access-Control-Allow-Methods"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/v1/responses"),
+        ("POST", "/v1/embeddings"),
+        ("POST", "/chat/completions"),
+        ("POST", "/v1/chat/completions/"),
+        ("GET", "/"),
+        ("GET", "/" + "x" * 5000),
+    ],
+)
+def test_an_unknown_address_is_told_those_that_there_are(
+    running: server.Server, method: str, path: str
+) -> None:
+    status, _, text = request(running, method, path, None if method == "GET" else b"{}")
+    message = json.loads(text)["error"]["message"]
+    assert (status, json.loads(text)["error"]["code"]) == (404, "unknown_url")
+    for word in ("Chat Completions", "POST /v1/chat/completions", "/v1/models", ".chat(", "in /v1"):
+        assert word in message
+    assert len(message) < 700
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/completions"])
+@pytest.mark.parametrize("model", ["gpt-4o", "", "Built-in", "big ", "x" * 300, "built-in\n"])
+def test_a_model_that_there_is_not(running: server.Server, path: str, model: str) -> None:
+    body: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": COUNT}]}
+    if path == "/v1/completions":
+        body = {"model": model, "prompt": COUNT}
+    status, _, text = request(running, "POST", path, body)
+    error = json.loads(text)["error"]
+    assert (status, error["code"], error["param"]) == (404, "model_not_found", None)
+    assert f"The model `{model[:64]}` does not exist or you do not have access" in error["message"]
+    assert "`built-in` and `big`" in error["message"]
+
+
+def test_each_model_of_the_list_answers(client: openai.OpenAI) -> None:
+    for model in client.models.list():
+        messages: Any = [{"role": "user", "content": COUNT}]
+        whole = client.chat.completions.create(model=model.id, messages=messages)
+        assert (whole.model, whole.choices[0].message.content) == (model.id, answered("count"))
+
+
+@pytest.mark.parametrize(("size", "status"), [(60_000, 200), (70_000, 431), (200_000, 431)])
+def test_headers_that_are_too_long(running: server.Server, size: int, status: int) -> None:
+    found, _, text = request(running, "GET", "/v1/models", Cookie="x" * size)
+    assert found == status
+    assert status == 200 or "65,536" in json.loads(text)["error"]["message"]
+
+
 # Time
 
 
@@ -666,14 +799,14 @@ def test_pace(paced: server.Server, client: openai.OpenAI) -> None:
     messages: Any = [{"role": "user", "content": asked("token")}]
     expected = tokens.count(answered("token")) / paced.pace  # about 0.2 s
     create = client.chat.completions.create
-    create(model="m", messages=messages, max_tokens=1)
+    create(model=MODEL, messages=messages, max_tokens=1)
 
     start = time.perf_counter()
-    create(model="m", messages=messages)
+    create(model=MODEL, messages=messages)
     assert expected <= time.perf_counter() - start < expected + 0.15
 
     start = time.perf_counter()
-    stream = create(model="m", messages=messages, stream=True)
+    stream = create(model=MODEL, messages=messages, stream=True)
     times = [time.perf_counter() - start for chunk in stream if chunk.choices[0].delta.content]
     assert times[0] < expected / 2
     assert expected <= times[-1] < expected + 0.15
@@ -682,7 +815,7 @@ def test_pace(paced: server.Server, client: openai.OpenAI) -> None:
 
     paced.pace = 0
     start = time.perf_counter()
-    create(model="m", messages=messages)
+    create(model=MODEL, messages=messages)
     assert time.perf_counter() - start < expected / 2
 
 
@@ -695,7 +828,7 @@ def test_a_client_that_goes_away_leaves_nothing_running(
     running.pace = pace
     address = running.url.split("/")[2].split(":")
     messages = [{"role": "user", "content": STORY}]
-    body = json.dumps({"model": "m", "messages": messages, "stream": stream, "n": 16}).encode()
+    body = json.dumps({"model": MODEL, "messages": messages, "stream": stream, "n": 16}).encode()
     head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
     with socket.create_connection((address[0], int(address[1]))) as connection:
         connection.sendall(head.encode() + body)
@@ -742,7 +875,7 @@ def test_a_stream_stopped_early_through_langchain(
 def test_close_ends_what_is_under_way_and_frees_the_port() -> None:
     started = server.serve(pace=0.1)
     address = ("127.0.0.1", int(started.url.split(":")[2].split("/")[0]))
-    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": STORY}]}).encode()
+    body = json.dumps({"model": MODEL, "messages": [{"role": "user", "content": STORY}]}).encode()
     head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
     with socket.create_connection(address) as connection:
         connection.sendall(head.encode() + body)
@@ -799,7 +932,7 @@ def test_close_with_patience_lets_answers_finish(patience: float, whole: bool) -
     started = server.serve(pace=40)
     with openai.OpenAI(base_url=started.url, api_key=KEY, max_retries=0) as client:
         messages: Any = [{"role": "user", "content": COUNT}]
-        stream = client.chat.completions.create(model="m", messages=messages, stream=True)
+        stream = client.chat.completions.create(model=MODEL, messages=messages, stream=True)
         texts = [next(stream).choices[0].delta.content or ""]
         closing = threading.Thread(target=started.close, args=(patience,))
         start = time.perf_counter()

@@ -55,9 +55,9 @@ def patient(model: Any) -> None:
 
 @check("11-when-things-go-wrong/ask", "ask")
 def ask_in_a_storm(function: Any) -> None:
-    model = ChatOpenAI(model="another", max_retries=0, timeout=1)
+    model = ChatOpenAI(model="big", max_retries=0, timeout=1)
     for question in ("What is a token?", "Hello!"):
-        with faults.none(model="another") as calls:
+        with faults.none(model="big") as calls:
             got, expected = function(model, question), answer_of(question)
         wrong_unless(
             len(calls) > 0, "text" if got == question else "model", got=got, expected=expected

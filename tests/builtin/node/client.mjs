@@ -8,7 +8,7 @@ const [baseURL, asked] = process.argv.slice(2);
 const { count, story, weather, tools, inJson } = JSON.parse(asked);
 const client = new OpenAI({ baseURL, apiKey: "sk-none", maxRetries: 0 });
 const user = (content) => [{ role: "user", content }];
-const create = (body) => client.chat.completions.create({ model: "m", ...body });
+const create = (body) => client.chat.completions.create({ model: "built-in", ...body });
 
 const Event = z.object({
   name: z.string(),
@@ -78,7 +78,7 @@ const scenarios = {
   },
   async structured() {
     const response_format = zodResponseFormat(Event, "event");
-    const body = { model: "m", messages: user(weather), response_format };
+    const body = { model: "built-in", messages: user(weather), response_format };
     const [{ message }] = (await client.chat.completions.parse(body)).choices;
     return { parsed: message.parsed, text: message.content };
   },
@@ -88,7 +88,7 @@ const scenarios = {
     return { text: message.content };
   },
   async legacy() {
-    const body = { model: "m", prompt: "The capital of France is", max_tokens: 100 };
+    const body = { model: "built-in", prompt: "The capital of France is", max_tokens: 100 };
     const whole = await client.completions.create(body);
     const chunks = await pieces(client.completions.create({ ...body, stream: true }));
     return {

@@ -7,7 +7,13 @@ import sys
 from urllib.parse import urlsplit
 
 from helpers.backend import variables
-from helpers.backend.settings import MISLEADING, TRACING, TRACING_KEYS, Settings
+from helpers.backend.settings import (
+    MISLEADING,
+    TRACING,
+    TRACING_KEYS,
+    TRACING_PREFIXES,
+    Settings,
+)
 from helpers.i18n import _
 
 ENDPOINTS = ("LANGSMITH_ENDPOINT", "LANGCHAIN_ENDPOINT")

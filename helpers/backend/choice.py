@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.client
-import ipaddress
-import json
 import os
-import re
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from helpers import i18n
-from helpers.backend import tracing, variables
+from helpers.backend import network, servers, tracing, variables
 from helpers.backend.keys import BUILTIN_KEY, NO_KEY
 from helpers.backend.settings import (
-    LOOPBACK,
+    MISLEADING,
+    OF_THE_CLIENT,
     PLACEHOLDER,
     BackendError,
     Settings,
@@ -31,7 +25,6 @@ if TYPE_CHECKING:
     from helpers.builtin.server import Server
 
 OPENAI_DEFAULT_MODEL = "gpt-6-luna"
-TIMEOUT = 10.0  # seconds for a server to list its models
 
 _model = ""  # the name that the last start() returned
 _asked: tuple[str | Path | None, bool] = (None, False)  # its `env_file` and `builtin`
@@ -45,41 +38,52 @@ def start(
 
     With OPENAI_BASE_URL it is that server; else with OPENAI_API_KEY it is OpenAI; else the
     built-in model, which runs in this process on loopback. The variables come from the
-    environment or from `.env`; a key is never printed. Harmless when called again: a changed
-    `.env` takes effect, and the built-in model runs once.
+    environment or from `.env`; a key is never printed. What would lead the calls elsewhere or break
+    them is taken away, and given back when it no longer would. Harmless when called again: a
+    changed `.env` takes effect, and the built-in model runs once.
 
     `lang` is the language of messages, "en", "zh" or "fr"; None means the system's. `env_file` is
     read instead of `.env`. `builtin` takes the built-in model in any case, for a lesson that needs
-    it. Raises ValueError for another language, FileNotFoundError for an
-    `env_file` that does not exist, and BackendError, with what to do, for a `.env`
-    that cannot be read, a base URL that is none, and a server that does not answer.
+    it. Raises ValueError for another language, FileNotFoundError for an `env_file` that does not
+    exist, and BackendError, with what to do, for a `.env` that cannot be read, a key or a base URL
+    that is none, a proxy that the client cannot use, and a server that does not answer; the
+    environment then stays as it was.
     """
     global _model, _asked
     i18n.use(lang or i18n.system_language())
     if env_file is not None and not Path(env_file).is_file():
-        raise FileNotFoundError(f"There is no file {env_file}")
-    settings = Settings(Path(env_file or default_env_file()))
+        raise FileNotFoundError(_("There is no file {path}.").format(path=env_file))
     _asked = env_file, builtin
-    variables.give_back("OPENAI_PROXY")
-    key = settings.value("OPENAI_API_KEY")
-    if builtin or key == PLACEHOLDER:
-        key = ""
+    with variables.all_or_nothing():
+        settings = Settings(Path(env_file or default_env_file()))
+        variables.give_back()
+        model, notes = _choose(settings, builtin)
+        variables.put(OPENAI_MODEL=model)  # for programs that ask the environment, as lesson 17's
+        if model != MODEL and "LANGSMITH_GATEWAY" in os.environ:
+            note = _("(LANGSMITH_GATEWAY is not used. OPENAI_BASE_URL can name a gateway.)")
+            notes.append(note)
+        notes += [tracing.settle(settings), *settings.remarks]
+        variables.put(**dict.fromkeys(name for name in MISLEADING if name in os.environ))
+    _model = model
+    print("\n".join(filter(None, notes)))
+    return _model
+
+
+def _choose(settings: Settings, builtin: bool) -> tuple[str, list[str]]:
+    """Point the client at a model; return its name and what to say of it."""
     base = "OPENAI_BASE_URL" if settings.value("OPENAI_BASE_URL") else "OPENAI_API_BASE"
+    wanted = not builtin and settings.value("OPENAI_API_KEY") != PLACEHOLDER
+    key = settings.key("OPENAI_API_KEY") if wanted else ""
     if settings.value(base) and not builtin:
-        _model, line = _use_compatible(settings, base, key)
+        model, notes = _use_compatible(settings, base, key)
     elif key:
-        _model, line = _use_openai(settings, key)
+        model, notes = _use_openai(settings, key)
     else:
-        _model, line = _use_builtin(settings, builtin)
-    variables.put(OPENAI_MODEL=_model)  # for programs that ask the environment, as lesson 17's do
-    notes = [line]
+        model, notes = _use_builtin(settings, builtin)
     if key and key != settings.raw("OPENAI_API_KEY"):
         note = _("(The key {where} has spaces or quotes around it; they were left out.)")
         notes.append(note.format(where=settings.where("OPENAI_API_KEY")))
-    if tracing.settle(settings):
-        notes.append(_("(Tracing was asked for, but there is no LANGSMITH_API_KEY: it stays off.)"))
-    print("\n".join(notes))
-    return _model
+    return model, notes
 
 
 def start_again() -> str:
@@ -103,15 +107,16 @@ def builtin_server() -> Server:
     return _server
 
 
-def _use_openai(settings: Settings, key: str) -> tuple[str, str]:
+def _use_openai(settings: Settings, key: str) -> tuple[str, list[str]]:
     """Point the client at OpenAI; return the model's name and what to say of it."""
+    network.go_out()
     variables.put(OPENAI_API_KEY=key, OPENAI_BASE_URL=None, OPENAI_API_BASE=None)
     model = settings.value("OPENAI_MODEL") or OPENAI_DEFAULT_MODEL
     line = _("Chat model: {model} at OpenAI, because there is an OPENAI_API_KEY {where}.")
-    return model, line.format(model=model, where=settings.where("OPENAI_API_KEY"))
+    return model, [line.format(model=model, where=settings.where("OPENAI_API_KEY"))]
 
 
-def _use_builtin(settings: Settings, asked: bool) -> tuple[str, str]:
+def _use_builtin(settings: Settings, asked: bool) -> tuple[str, list[str]]:
     """Start the built-in model unless it runs, and point the client at it."""
     global _server
     from helpers.builtin.server import serve
@@ -122,12 +127,9 @@ def _use_builtin(settings: Settings, asked: bool) -> tuple[str, str]:
     _server.pace = pace
     if _server.calls is not None:
         _server.calls.end()
-    variables.put(
-        OPENAI_API_KEY=BUILTIN_KEY,
-        OPENAI_BASE_URL=_server.url,
-        OPENAI_API_BASE=None,
-    )
-    _keep_off_proxies()
+    network.go_near()
+    variables.put(**dict.fromkeys(name for name in os.environ if name.startswith(OF_THE_CLIENT)))
+    variables.put(OPENAI_API_KEY=BUILTIN_KEY, OPENAI_BASE_URL=_server.url)
     if asked:
         why = _("this lesson asks for it")
     elif "OPENAI_API_KEY" not in settings:
@@ -137,72 +139,35 @@ def _use_builtin(settings: Settings, asked: bool) -> tuple[str, str]:
     else:
         why = _("OPENAI_API_KEY {where} is empty")
     why = why.format(where=settings.where("OPENAI_API_KEY"))
-    return MODEL, _("Chat model: the built-in one, offline, because {why}.").format(why=why)
-
-
-def _use_compatible(settings: Settings, base: str, key: str) -> tuple[str, str]:
-    """Point the client at the server that the variable `base` names; its first model unless one is set."""
-    url = settings.value(base)
-    where = settings.where(base)
-    try:
-        parts = urlsplit(url)
-        host = f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
-    except ValueError:
-        parts, host = urlsplit(""), ""
-    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", url):
-        message = _(
-            "{name} {where} is not an address such as http://127.0.0.1:11434/v1. "
-            "Mend it, or take it out to use the built-in model."
+    notes = [_("Chat model: the built-in one, offline, because {why}.").format(why=why)]
+    if settings.value("OPENAI_MODEL") not in ("", MODEL) and not asked:
+        note = _(
+            "(OPENAI_MODEL {where} is not used: it needs an OPENAI_API_KEY or an OPENAI_BASE_URL.)"
         )
-        raise BackendError(message.format(name=base, where=where))
-    if _is_near(parts.hostname):
-        _keep_off_proxies(parts.hostname)
-    variables.put(OPENAI_API_KEY=key or NO_KEY, OPENAI_BASE_URL=url, OPENAI_API_BASE=None)
-    model = settings.value("OPENAI_MODEL") or _first_model(settings, base, key, host)
+        notes.append(note.format(where=settings.where("OPENAI_MODEL")))
+    return MODEL, notes
+
+
+def _use_compatible(settings: Settings, base: str, key: str) -> tuple[str, list[str]]:
+    """Point the client at the server that the variable `base` names; its first model unless one is set."""
+    address = servers.address(settings, base)
+    host = str(urlsplit(address.url).hostname)
+    if network.is_near(host):
+        network.go_near(host)
+    else:
+        network.go_out()
+    variables.put(OPENAI_API_KEY=key or NO_KEY, OPENAI_BASE_URL=address.url, OPENAI_API_BASE=None)
+    model, others = settings.value("OPENAI_MODEL"), []
+    if model:
+        servers.reach(address, key)
+    else:
+        model, *others = servers.chat_models(address, key)
     line = _("Chat model: {model} at {host}, because there is an {name} {where}.")
-    return model, line.format(model=model, host=host, name=base, where=where)
-
-
-def _first_model(settings: Settings, base: str, key: str, host: str) -> str:
-    """Return the first model that the server lists; raise BackendError where it lists none."""
-    request = urllib.request.Request(
-        settings.value(base).rstrip("/") + "/models",
-        headers={"Authorization": f"Bearer {key}"} if key else {},
-    )
-    no_list = _(
-        "The server at {host} does not list its models: {error}. Name one: OPENAI_MODEL=… in .env."
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
-            return str(json.load(answer)["data"][0]["id"])
-    except urllib.error.HTTPError as error:
-        refused = _("The server at {host} does not take your key: {error}. Check OPENAI_API_KEY.")
-        text = refused if error.code in (401, 403) else no_list
-        raise BackendError(text.format(host=host, error=error)) from None
-    # URLError and time-outs among the first; the second is what does not speak HTTP.
-    except (OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", None) or str(error) or type(error).__name__
-        text = _(
-            "The server at {host} ({name} {where}) does not answer: {error}. "
-            "Start it, or take {name} out to use the built-in model."
-        ).format(name=base, host=host, where=settings.where(base), error=reason)
-        raise BackendError(text) from None
-    except (ValueError, LookupError, TypeError) as error:
-        raise BackendError(no_list.format(host=host, error=type(error).__name__)) from None
-
-
-def _is_near(host: str) -> bool:
-    """Return whether `host` is this machine or an address of a local network, as a teacher's is."""
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_private
-    return host in LOOPBACK
-
-
-def _keep_off_proxies(*near: str) -> None:
-    """Add loopback and what is near to NO_PROXY, in both spellings: a proxy cannot reach it."""
-    for name in ("NO_PROXY", "no_proxy"):
-        hosts = [host.strip() for host in os.environ.get(name, "").split(",") if host.strip()]
-        missing = [host for host in dict.fromkeys((*LOOPBACK, *near)) if host not in hosts]
-        if missing and "*" not in hosts:
-            os.environ[name] = ",".join(hosts + missing)
-    variables.put(OPENAI_PROXY=None)  # langchain-openai's own, which NO_PROXY does not bind
+    notes = [line.format(model=model, host=address.host, name=base, where=address.where)]
+    if others:
+        note = _(
+            "(The first of {count} models that the server lists. Others, for OPENAI_MODEL: {names}.)"
+        )
+        names = servers.shortened(others)
+        notes.append(note.format(count=len(others) + 1, names=names))
+    return model, notes

@@ -21,7 +21,7 @@ SHORTEST_KEY = 8  # characters; "ollama" and the like, as some servers want, are
 
 def known_keys() -> set[str]:
     """Return the learner's keys, from the environment, from `.env` and from what start() read."""
-    names = ("OPENAI_API_KEY", *TRACING_KEYS)
+    names = ("OPENAI_API_KEY", "LANGSMITH_GATEWAY_API_KEY", *TRACING_KEYS)
     found = {variables.ours(name) or "" for name in names}
     with contextlib.suppress(BackendError):
         settings = Settings(default_env_file())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 
 # Name -> what was put there and what stood there before; None is a variable that is not set.
 _changed: dict[str, tuple[str | None, str | None]] = {}
@@ -30,6 +32,21 @@ def ours(name: str) -> str | None:
     return _changed.get(name, (None, None))[0]
 
 
-def give_back(name: str) -> None:
-    """Let a variable be again as the learner set it."""
-    put(**{name: learners(name)})
+def give_back(*names: str) -> None:
+    """Let variables be again as the learner set them; without names, all that `put` changed."""
+    for name in names or tuple(_changed):
+        put(**{name: learners(name)})
+
+
+@contextlib.contextmanager
+def all_or_nothing() -> Iterator[None]:
+    """Undo what the block did to the environment if it ends in an exception."""
+    environment, changed = dict(os.environ), dict(_changed)
+    try:
+        yield
+    except BaseException:
+        os.environ.clear()
+        os.environ.update(environment)
+        _changed.clear()
+        _changed.update(changed)
+        raise

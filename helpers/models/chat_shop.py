@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.exceptions import ContextOverflowError, ModelTimeoutError
 from langchain_core.messages import AIMessageChunk, BaseMessage, message_chunk_to_message
 from langchain_core.messages.ai import UsageMetadata
@@ -17,7 +18,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from pydantic import Field
 
 from helpers.builtin.template import END
-from helpers.models.parrot_link import CheckedChatModel, cut_at_stop
+from helpers.models.parrot_link import CheckedChatModel, InvalidMessagesError, cut_at_stop
 
 if TYPE_CHECKING:  # imported where a network is at work: both take seconds
     import torch
@@ -86,13 +87,18 @@ class ChatShop(CheckedChatModel):
     def _identifying_params(self) -> dict[str, Any]:
         return {**super()._identifying_params, "weights": fingerprint(self.network)}
 
-    def get_num_tokens(self, text: str) -> int:
-        """Return how many tokens a text has, not counting what a turn around it takes."""
+    def get_token_ids(self, text: str) -> list[int]:
+        """Return the tokens of a text, without those that a turn puts around it.
+
+        `get_num_tokens` counts them.
+        """
+        if self.custom_get_token_ids is not None:
+            return self.custom_get_token_ids(text)
         with TOKENIZING:
-            tokens = self.tokenizer.encode(
+            tokens: list[int] = self.tokenizer.encode(
                 text, add_special_tokens=False, split_special_tokens=True
             )
-        return len(tokens)
+        return tokens
 
     def get_num_tokens_from_messages(
         self, messages: Sequence[BaseMessage], tools: Any = None
@@ -103,12 +109,12 @@ class ChatShop(CheckedChatModel):
     def _prompt(self, messages: Sequence[BaseMessage]) -> list[int]:
         """Return the tokens that the network reads, up to where its answer begins."""
         if not messages:
-            raise ValueError("ChatShop has nothing to answer: there is no message.")
+            raise InvalidMessagesError("ChatShop has nothing to answer: there is no message.")
         turns = []
         for message in messages:
             kinds = {block["type"] for block in message.content_blocks}
             if kinds & NOT_READ:
-                raise ValueError(f"ChatShop reads text only, no {min(kinds & NOT_READ)}.")
+                raise InvalidMessagesError(f"ChatShop reads text only, no {min(kinds & NOT_READ)}.")
             role = ROLES.get(message.type) or str(getattr(message, "role", message.type))
             turns.append({"role": role, "content": str(message.text)})
         with TOKENIZING:
@@ -204,26 +210,49 @@ class ChatShop(CheckedChatModel):
         return str(text).rstrip("\ufffd")
 
     def _stream(
-        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        yield from self._changed(stop, kwargs)._answer(messages)
+        for chunk in self._changed(stop, kwargs)._answer(messages):
+            if (
+                run_manager
+            ):  # `stream` gives none and tells by itself; the events of v3 leave it to us
+                run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+            yield chunk
 
     async def _astream(
-        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         answer = self._changed(stop, kwargs)._answer(messages)
         # One step at a time in a thread: who is cancelled waits for no more than the step under way,
         # and then nobody asks for the next.
         while (chunk := await asyncio.to_thread(next, answer, None)) is not None:
+            if run_manager:
+                await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk
 
     def _generate(
-        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
     ) -> ChatResult:
         return joined(list(self._stream(messages, stop, **kwargs)))
 
     async def _agenerate(
-        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
     ) -> ChatResult:
         return joined([chunk async for chunk in self._astream(messages, stop, **kwargs)])
 

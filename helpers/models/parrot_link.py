@@ -9,18 +9,23 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any, NamedTuple, NoReturn, Self
 
 import regex
-from langchain_core.exceptions import ModelTimeoutError
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.exceptions import ModelInvalidRequestError, ModelTimeoutError
 from langchain_core.language_models import BaseChatModel, LangSmithParams, ModelProfile
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from pydantic import (
+    AliasChoices,
+    AliasPath,
     ConfigDict,
     Field,
     ValidatorFunctionWrapHandler,
     field_validator,
     model_validator,
 )
+
+__version__ = "0.1.0"
 
 
 def cut_at_stop(text: str, stop: list[str]) -> str | None:
@@ -33,10 +38,17 @@ def cut_at_stop(text: str, stop: list[str]) -> str | None:
     return text[: min(found)[1]] if found else None
 
 
+class InvalidMessagesError(ModelInvalidRequestError, ValueError):
+    """Raised for messages that a model cannot answer, like an HTTP 400 of a provider; no use to retry."""
+
+
 class CheckedChatModel(BaseChatModel):
     """A chat model that checks its settings, those of one call like those of the constructor.
 
-    Settings are `model_name`, `stop` and the fields that a subclass adds, but for those excluded.
+    A call may change `model_name`, `stop` and the fields that a subclass adds, but for those excluded.
+
+    `dumps` of langchain-core does not write it: `load` takes classes of LangChain's own packages alone
+    unless each is named. And the key in a cache would then be what the model was when first asked.
     """
 
     model_config = ConfigDict(populate_by_name=True, validate_assignment=True)
@@ -45,20 +57,56 @@ class CheckedChatModel(BaseChatModel):
     """The model's name, as `model` or `model_name`."""
     stop: list[str] | None = None
     """Texts at which an answer ends; they are left out of it. Those of a call replace these."""
+    streaming: bool = False
+    """True: `invoke` streams as well, so that callbacks hear each token. False: nothing streams.
+
+    Unless it is given, each call decides for itself.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        """Check the settings: an unknown one is ignored with a UserWarning.
+
+        A refusal would be too much: LangChain's own tests hand over an `api_key` to every model.
+        Raises pydantic's ValidationError where a known one has a value that makes no sense.
+        """
+        for name in sorted(settings.keys() - self._names()):
+            message = f"{type(self).__name__} has no setting {name!r}: ignored"
+            warnings.warn(message, stacklevel=2)
+        super().__init__(**settings)
 
     @model_validator(mode="before")
     @classmethod
-    def _known(cls, values: Any) -> Any:
-        names = {name for key, field in cls.model_fields.items() for name in (key, field.alias)}
+    def _one_model(cls, values: Any) -> Any:
         given = values if isinstance(values, dict) else {}
-        # A warning and no refusal, as LangChain's own tests hand over an `api_key` to every model.
-        # A name with an underscore is LangChain's: what it remembers of an object in use.
-        for name in given:
-            if name not in names and name[:1] != "_":
-                warnings.warn(f"{cls.__name__} has no setting {name!r}: ignored", stacklevel=4)
         if "model" in given and given.get("model_name", given["model"]) != given["model"]:
             raise ValueError("model and model_name are one setting, and were given two values")
         return values
+
+    @classmethod
+    def _names(cls) -> set[str]:
+        """Return all names under which the constructor takes a value: the fields' and their aliases."""
+        config = cls.model_config
+        by_name = config.get("populate_by_name") or config.get("validate_by_name")
+        names: set[str] = set()
+        for name, field in cls.model_fields.items():
+            alias = field.validation_alias
+            choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
+            names |= {
+                str(one.path[0] if isinstance(one, AliasPath) else one) for one in choices if one
+            }
+            if alias is None or by_name:
+                names.add(name)
+        return names
+
+    @model_validator(mode="after")
+    def _set_parrot_link_version(self) -> Self:
+        """Note this package's version, which traces then show beside langchain-core's.
+
+        A subclass in another package adds its own under another name: one that is named like this
+        would replace it.
+        """
+        self._add_version("langchain-parrot-link", __version__)
+        return self
 
     @field_validator("stop", mode="wrap")
     @classmethod
@@ -83,7 +131,7 @@ class CheckedChatModel(BaseChatModel):
     @classmethod
     def _settings(cls) -> dict[str, str]:
         """Return the fields that a call may change beside `stop`, by the names that callers use."""
-        others = {*BaseChatModel.model_fields, "stop"}
+        others = {*BaseChatModel.model_fields, "stop", "streaming"}
         shown = [name for name, field in cls.model_fields.items() if not field.exclude]
         return {"model": "model_name", **{name: name for name in shown if name not in others}}
 
@@ -106,7 +154,7 @@ class CheckedChatModel(BaseChatModel):
         params = super()._get_ls_params(stop=stop, **kwargs)
         return {**params, "ls_provider": self._llm_type}
 
-    def _changed(self, stop: Any, kwargs: dict[str, Any]) -> Self:
+    def _changed(self, stop: list[str] | None, kwargs: dict[str, Any]) -> Self:
         """Return the model with the settings of one call, checked like those of the constructor."""
         changes = {name: value for name, value in kwargs.items() if name != "stream"}
         settings = self._settings()
@@ -144,6 +192,15 @@ class ChatParrotLink(CheckedChatModel):
     """A chat model that repeats the first characters of the last message.
 
     One character, as a reader sees it, is one token.
+
+    Instantiate:
+        parrot = ChatParrotLink(model="parrot-1", parrot_buffer_length=8, max_tokens=4)
+
+    Invoke, stream, batch, with settings for this call alone; `ainvoke` and so on do the same:
+        parrot.invoke("abracadabra", stop=["c"]).text  # "abra"
+
+    Raises ModelTimeoutError, InvalidMessagesError, and for a setting of the call pydantic's
+    ValidationError or TypeError.
     """
 
     model_name: str = Field(default="parrot-1", alias="model", min_length=1)
@@ -171,9 +228,15 @@ class ChatParrotLink(CheckedChatModel):
     def _llm_type(self) -> str:
         return "parrot-link"
 
-    def get_num_tokens(self, text: str) -> int:
-        """Return how many tokens a text has: its characters."""
-        return len(characters(text))
+    def get_token_ids(self, text: str) -> list[int]:
+        """Return a number for each token, that is for each character; `get_num_tokens` counts them.
+
+        One code point is its own number, several are the digits of one to the base of 2**32.
+        """
+        if self.custom_get_token_ids is not None:
+            return self.custom_get_token_ids(text)
+        encoded = (one.encode("utf-32-be", "surrogatepass") for one in characters(text))
+        return [int.from_bytes(code) for code in encoded]
 
     def get_num_tokens_from_messages(
         self, messages: Sequence[BaseMessage], tools: Sequence[Any] | None = None
@@ -183,7 +246,7 @@ class ChatParrotLink(CheckedChatModel):
 
     def _answer(self, messages: list[BaseMessage]) -> Answer:
         if not messages:
-            raise ValueError("ChatParrotLink has nothing to repeat: there is no message.")
+            raise InvalidMessagesError("ChatParrotLink has nothing to repeat: there is no message.")
         heard = [characters(str(message.text)) for message in messages]
         said, reason = heard[-1][: self.parrot_buffer_length], "stop"
         if self.max_tokens is not None and len(said) > self.max_tokens:
@@ -213,7 +276,11 @@ class ChatParrotLink(CheckedChatModel):
         raise ModelTimeoutError(f"The parrot had not finished after {self.timeout} seconds.")
 
     def _generate(
-        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
     ) -> ChatResult:
         parrot = self._changed(stop, kwargs)
         answer = parrot._answer(messages)
@@ -223,7 +290,11 @@ class ChatParrotLink(CheckedChatModel):
         return parrot._too_late() if late else _result(answer)
 
     async def _agenerate(
-        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
     ) -> ChatResult:
         parrot = self._changed(stop, kwargs)
         answer = parrot._answer(messages)
@@ -233,22 +304,40 @@ class ChatParrotLink(CheckedChatModel):
         return parrot._too_late() if late else _result(answer)
 
     def _stream(
-        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         parrot = self._changed(stop, kwargs)
         for seconds, late, chunk in parrot._paced(parrot._answer(messages)):
             if seconds:
                 time.sleep(seconds)
-            yield parrot._too_late() if late else chunk
+            if late:
+                parrot._too_late()
+            if (
+                run_manager
+            ):  # `stream` gives none and tells by itself; the events of v3 leave it to us
+                run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+            yield chunk
 
     async def _astream(
-        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         parrot = self._changed(stop, kwargs)
         for seconds, late, chunk in parrot._paced(parrot._answer(messages)):
             if seconds:
                 await asyncio.sleep(seconds)
-            yield parrot._too_late() if late else chunk
+            if late:
+                parrot._too_late()
+            if run_manager:
+                await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+            yield chunk
 
     def _paced(self, answer: Answer) -> Iterator[tuple[float, bool, ChatGenerationChunk]]:
         """Yield the chunks, each with the seconds to wait for it and whether it comes too late."""

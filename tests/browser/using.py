@@ -57,13 +57,16 @@ def kernel_says(page: Page, expression: str) -> str:
 
 
 def select(page: Page, number: int) -> None:
-    """Select the cell `number`, as the arrow keys do; its outputs come next by Tab."""
+    """Select the cell `number`, as the arrow keys do; its outputs come next by Tab.
+
+    JupyterLab's own `activate` would leave the focus on a control in the outputs of that cell.
+    """
     page.evaluate(
         """number => {
             const {content} = window.jupyterapp.shell.currentWidget;
             content.mode = "command";
             content.activeCellIndex = number;
-            content.activate();
+            content.activeCell.node.focus();
         }""",
         number,
     )
@@ -81,12 +84,14 @@ def type_into(page: Page, number: int, code: str) -> None:
 
 def tab_to(page: Page, control: Locator) -> None:
     """Press Tab until a control has the focus, and see that it shows that it has it."""
+    focused = "it => it === document.activeElement"
+    assert not control.evaluate(focused), "has the focus before Tab is pressed"
     control.scroll_into_view_if_needed()
     page.mouse.move(0, 0)  # a slider's handle looks the same with the mouse on it
     before = picture(page, control)
     for _ in range(LIMIT):
         page.keyboard.press("Tab")
-        if control.evaluate("it => it === document.activeElement"):
+        if control.evaluate(focused):
             assert picture(page, control) != before, "one cannot see that this has the focus"
             return
     raise AssertionError(f"out of reach by Tab: {control}")

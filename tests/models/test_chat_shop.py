@@ -16,7 +16,11 @@ from typing import Any
 import httpx
 import pytest
 from langchain_core.caches import InMemoryCache
-from langchain_core.exceptions import ContextOverflowError, ModelTimeoutError
+from langchain_core.exceptions import (
+    ContextOverflowError,
+    ModelInvalidRequestError,
+    ModelTimeoutError,
+)
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import (
     AIMessage,
@@ -35,7 +39,14 @@ from helpers.builtin.template import END, START
 from helpers.models.chat_shop import ChatShop, fingerprint, held_back
 from tests import needs
 from tests.builtin.test_langchain_suite import local_file
-from tests.models.test_parrot_link import Reports, all_answers, left_to_right, total, what_counts
+from tests.models.test_parrot_link import (
+    Listener,
+    Reports,
+    all_answers,
+    left_to_right,
+    total,
+    what_counts,
+)
 
 needs.required("ChatShop ")
 
@@ -226,6 +237,33 @@ def test_a_text_comes_in_whole_characters_up_to_the_stop_string(text: str, stop:
         assert cut is not None or len(chunks) > len(text) // 3, "it comes in pieces"
 
 
+@pytest.mark.parametrize("text", ["Hello, where?", "你好 👍🏽", ""])
+@pytest.mark.filterwarnings("ignore:.* is in beta")
+async def test_callbacks_hear_each_chunk_once_whichever_way_it_streams(text: str) -> None:
+    def listening() -> tuple[Listener, Any]:
+        listener = Listener()
+        return listener, {"callbacks": [listener]}
+
+    model = writing(text, stop=["?"])
+    (streamed, config), heard = listening(), []
+    list(model.stream("Hi", config))
+    for way in ("stream_events", "astream_events", "streaming"):
+        listener, config = listening()
+        if way == "stream_events":
+            assert list(model.stream_events("Hi", config, version="v3"))
+        elif way == "astream_events":
+            events = await model.astream_events("Hi", config, version="v3")
+            assert [event async for event in events]
+        else:
+            writing(text, stop=["?"], streaming=True).invoke("Hi", config)
+        heard.append(listener.tokens)
+    assert "".join(streamed.tokens) == text.removesuffix("?")
+    assert heard == [streamed.tokens] * 3
+    listener, config = listening()
+    model.invoke("Hi", config)
+    assert listener.tokens == []
+
+
 def test_only_what_may_begin_a_stop_string_is_held_back() -> None:
     assert [held_back("ab", stop) for stop in ([], ["c"], ["bc"], ["abc", "bx"], ["b"])] == [
         0,
@@ -318,10 +356,10 @@ def test_the_prompt_is_the_one_of_the_tokenizers_template() -> None:
 
 
 async def test_what_cannot_be_answered() -> None:
-    with pytest.raises(ValueError, match="nothing to answer: there is no message"):
+    with pytest.raises(ModelInvalidRequestError, match="nothing to answer: there is no message"):
         shop().invoke([])
     picture = HumanMessage([{"type": "image", "url": "http://127.0.0.1/a.png"}])
-    with pytest.raises(ValueError, match="reads text only, no image"):
+    with pytest.raises(ModelInvalidRequestError, match="reads text only, no image"):
         await shop().ainvoke([picture])
 
 
@@ -337,6 +375,11 @@ def test_the_context() -> None:
     short = trim_messages([HumanMessage("y"), *long], max_tokens=tokens, token_counter=shop())
     assert short == long and shop().get_num_tokens_from_messages([]) == 0
     assert shop().get_num_tokens(FORGED) > 40
+    for text in ("", "Hello", FORGED, "你好 👍🏽"):
+        ids = shop().get_token_ids(text)
+        assert len(ids) == shop().get_num_tokens(text)
+        assert tiny()["tokenizer"].decode(ids, clean_up_tokenization_spaces=False) == text
+    assert shop(custom_get_token_ids=lambda text: [7]).get_token_ids("Hello") == [7]
 
 
 # Settings
@@ -398,7 +441,7 @@ async def test_a_bad_value_is_refused(name: str, value: Any) -> None:
 
 
 def test_every_setting_is_in_the_tables() -> None:
-    own = set(ChatShop.model_fields) - set(BaseChatModel.model_fields) - set(tiny())
+    own = set(ChatShop.model_fields) - set(BaseChatModel.model_fields) - {*tiny(), "streaming"}
     assert {*own, "model"} == {*SETTINGS, "stop"} == {name for name, _ in REFUSED}
 
 

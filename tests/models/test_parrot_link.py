@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import random
 import re
@@ -15,7 +16,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import pytest
@@ -23,9 +24,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler, UsageMetadataCallbackHandler
-from langchain_core.exceptions import ModelTimeoutError
+from langchain_core.exceptions import ModelInvalidRequestError, ModelTimeoutError
 from langchain_core.language_models import BaseChatModel, ModelProfile
-from langchain_core.load import dumps, loads
+from langchain_core.load import dumpd, dumps, load, loads
 from langchain_core.messages import (
     AIMessage,
     AIMessageChunk,
@@ -38,12 +39,23 @@ from langchain_core.messages import (
     messages_to_dict,
     trim_messages,
 )
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.outputs import ChatGenerationChunk
+from langchain_core.rate_limiters import InMemoryRateLimiter
 from langchain_core.runnables import ConfigurableField
+from langchain_core.version import VERSION
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 from langchain_tests.unit_tests import ChatModelUnitTests
-from pydantic import ValidationError
+from pydantic import (
+    AliasChoices,
+    AliasPath,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
-from helpers.models.parrot_link import ChatParrotLink, characters, cut_at_stop
+from helpers.models.parrot_link import ChatParrotLink, __version__, characters, cut_at_stop
 from tests.builtin.test_langchain_suite import local_file
 from tests.models import bench_parrot
 
@@ -359,7 +371,7 @@ REFUSED = [
 
 
 def test_every_setting_is_in_the_tables() -> None:
-    own = set(ChatParrotLink.model_fields) - set(BaseChatModel.model_fields)
+    own = set(ChatParrotLink.model_fields) - set(BaseChatModel.model_fields) - {"streaming"}
     assert {*own, "model"} == {*SETTINGS, "stop"} == set(HONOURED) == {name for name, _ in REFUSED}
 
 
@@ -483,12 +495,90 @@ def test_an_unknown_setting() -> None:
         list(parrot().stream("hello", tools=[]))
 
 
+# A value of each setting that LangChain gives to every chat model.
+LANGCHAINS = {
+    "name": "Polly",
+    "cache": False,
+    "verbose": False,
+    "callbacks": [],
+    "tags": ["a"],
+    "metadata": {"a": 1},
+    "custom_get_token_ids": None,
+    "rate_limiter": InMemoryRateLimiter(requests_per_second=1000),
+    "disable_streaming": True,
+    "output_version": "v1",
+    "profile": {"max_input_tokens": 100},
+}
+
+
 def test_langchains_own_settings_are_no_unknown_ones() -> None:
+    assert set(LANGCHAINS) == set(BaseChatModel.model_fields)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        model = parrot(cache=False, tags=["a"], metadata={}, callbacks=[], name="Polly")
-        said(model)
-        said(model, max_tokens=3)
+        for name, value in LANGCHAINS.items():
+            model = parrot(**{name: value})
+            assert "hello" in str(model.invoke("hello").content_blocks)
+            assert "hel" in str(model.invoke("hello", max_tokens=3).content_blocks)
+            setattr(model, name, value)
+
+
+class Renamed(ChatParrotLink):
+    """Has settings by every kind of other name that pydantic knows."""
+
+    colour: str = Field(default="grey", validation_alias="feathers")
+    size: int = Field(default=1, validation_alias=AliasChoices("length", AliasPath("sizes", 0)))
+    food: str = Field(default="nuts", alias="eats")
+    tone: str = Field(default="low", serialization_alias="sings")
+
+
+class Shouting(ChatParrotLink):
+    model_config = ConfigDict(alias_generator=str.upper)
+
+
+class ByAlias(ChatParrotLink):
+    model_config = ConfigDict(populate_by_name=False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "unknown"),
+    [
+        (Renamed, {"feathers": "red", "length": 2, "eats": "figs", "tone": "high"}, None),
+        (Renamed, {"colour": "red", "sizes": [2], "food": "figs"}, None),
+        (Renamed, {"size": 2}, None),
+        (Renamed, {"sings": "high"}, "sings"),
+        (Renamed, {"_colour": "red"}, "_colour"),
+        (Renamed, {"invoke": "red"}, "invoke"),
+        (Shouting, {"MAX_TOKENS": 2, "stop": ["c"], "model": "b"}, None),
+        (Shouting, {"Max_Tokens": 2}, "Max_Tokens"),
+        (ByAlias, {"model": "b"}, None),
+        (ByAlias, {"model_name": "b"}, "model_name"),
+    ],
+    ids=str,
+)
+def test_a_setting_is_known_by_each_name_that_pydantic_takes(
+    kind: type[ChatParrotLink], given: dict[str, Any], unknown: str | None
+) -> None:
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        model = kind(parrot_buffer_length=9, **given)
+        model.max_tokens = 3
+    message = f"{kind.__name__} has no setting {unknown!r}: ignored"
+    assert [str(one.message) for one in seen] == ([message] if unknown else [])
+    taken = set() if unknown else model.model_fields_set - {"parrot_buffer_length", "max_tokens"}
+    assert len(taken) >= (0 if unknown else len(given) - 1), "pydantic took them"
+
+
+def test_what_an_object_keeps_is_no_setting() -> None:
+    class Counted(ChatParrotLink):
+        @functools.cached_property
+        def tricks(self) -> int:
+            return 3
+
+    model = Counted(parrot_buffer_length=2)
+    assert model.tricks == 3 and model._serialized
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.max_tokens = 1
 
 
 def test_refusals() -> None:
@@ -502,8 +592,9 @@ async def test_nothing_to_repeat() -> None:
     with pytest.raises(ValueError, match="nothing to repeat: there is no message"):
         parrot().invoke([])
     for way in ("ainvoke", "astream"):
-        with pytest.raises(ValueError, match="nothing to repeat: there is no message"):
+        with pytest.raises(ModelInvalidRequestError, match="nothing to repeat: there is no") as got:
             await answer_of(way, parrot(), [])
+        assert isinstance(got.value, ValueError) and not got.value.is_retryable
 
 
 @pytest.mark.parametrize("content", ["", [], [{"type": "image", "url": "http://127.0.0.1/"}]])
@@ -563,6 +654,7 @@ class Listener(BaseCallbackHandler):
     def __init__(self) -> None:
         self.starts: list[dict[str, Any]] = []
         self.tokens: list[Any] = []
+        self.chunks: list[Any] = []
         self.errors: list[BaseException] = []
 
     def on_chat_model_start(self, serialized: Any, messages: Any, **kwargs: Any) -> None:
@@ -570,6 +662,7 @@ class Listener(BaseCallbackHandler):
 
     def on_llm_new_token(self, token: Any, **kwargs: Any) -> None:
         self.tokens.append(token)
+        self.chunks.append(kwargs["chunk"])
 
     def on_llm_error(self, error: BaseException, **kwargs: Any) -> None:
         self.errors.append(error)
@@ -584,6 +677,100 @@ async def test_callbacks_hear_each_token_once() -> None:
     assert listener.tokens == ["c", "a", "t"] * 2
     params = listener.starts[0]["invocation_params"]
     assert params["parrot_buffer_length"] == 100 and params["_type"] == "parrot-link"
+
+
+EVERY_TOKEN: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "cat": ({}, ["c", "a", "t"]),
+    "category": ({"parrot_buffer_length": 3}, ["c", "a", "t"]),
+    "cats": ({"stop": ["s"]}, ["c", "a", "t"]),
+    f"a{FAMILY}": ({}, ["a", FAMILY]),
+    "": ({}, [""]),
+}
+
+
+@pytest.mark.parametrize("text", EVERY_TOKEN)
+@pytest.mark.filterwarnings("ignore:.* is in beta")
+@pytest.mark.filterwarnings("ignore:astream_log")
+async def test_callbacks_hear_each_token_once_whichever_way_it_streams(text: str) -> None:
+    given, tokens = EVERY_TOKEN[text]
+    model = parrot(**given)
+
+    async def heard(way: str) -> list[Any]:
+        listener = Listener()
+        config: Any = {"callbacks": [listener]}
+        if way == "stream_events v3":
+            assert list(model.stream_events(text, config, version="v3"))
+        elif way == "astream_events v3":
+            events = await model.astream_events(text, config, version="v3")
+            assert [event async for event in events]
+        elif way == "invoke as a stream":
+            model.invoke(text, config, stream=True)
+        elif way == "streaming":
+            parrot(**given, streaming=True).invoke(text, config)
+        elif way == "streaming, async":
+            await parrot(**given, streaming=True).ainvoke(text, config)
+        elif way == "a chain":
+            assert list((model | StrOutputParser()).stream(text, config))
+        else:
+            await answer_of(way, model, text, config=config)
+        assert all(isinstance(chunk, ChatGenerationChunk) for chunk in listener.chunks)
+        assert [chunk.text for chunk in listener.chunks] == listener.tokens
+        return listener.tokens
+
+    ways = ["stream_events v3", "astream_events v3", "invoke as a stream", "a chain"]
+    ways += ["streaming", "streaming, async", "astream", "astream_log", "astream_events"]
+    assert {way: await heard(way) for way in ways} == dict.fromkeys(ways, tokens)
+    assert await heard("ainvoke") == await heard("abatch") == []
+
+
+async def test_nothing_streams_where_streaming_is_off() -> None:
+    model = parrot(streaming=False)
+    assert [chunk.text for chunk in model.stream("cat")] == ["cat"]
+    assert [chunk.text async for chunk in model.astream("cat")] == ["cat"]
+    with pytest.raises(TypeError, match="knows no setting 'streaming' for a call"):
+        said(parrot(), streaming=True)
+
+
+def test_traces_name_the_version() -> None:
+    class Macaw(ChatParrotLink):
+        @model_validator(mode="after")
+        def _set_macaw_version(self) -> Self:
+            self._add_version("langchain-macaw", "9")
+            return self
+
+    listener = Listener()
+    model = Macaw(parrot_buffer_length=3, metadata={"mine": 1})
+    model.max_tokens = 2
+    model.invoke("cat", {"callbacks": [listener]})
+    metadata = listener.starts[0]["metadata"]
+    ours = {"langchain-parrot-link": __version__, "langchain-macaw": "9"}
+    assert metadata["mine"] == 1
+    assert {**metadata["lc_versions"], **ours} == metadata["lc_versions"]
+    assert metadata["lc_versions"]["langchain-core"] == VERSION
+    assert parrot().metadata != model.metadata
+
+
+@pytest.mark.filterwarnings("ignore:The function `load` is in beta")
+def test_why_it_is_not_serializable() -> None:
+    """LangChain's suite would load such a class without naming it, and a cache would mix answers up."""
+
+    class Written(ChatParrotLink):
+        @classmethod
+        def is_lc_serializable(cls) -> bool:
+            return True
+
+    written = dumpd(Written(parrot_buffer_length=2))
+    trusted: Any = written["id"][:1]
+    with pytest.raises(ValueError, match="is not allowed"):
+        load(written, valid_namespaces=trusted, allowed_objects="all")
+    answers = []
+    for kind in (Written, ChatParrotLink):
+        model = kind(parrot_buffer_length=9, cache=InMemoryCache())
+        model.invoke("hello")
+        model.max_tokens = 2
+        answers.append(said(model))
+    assert answers == ["hello", "he"]
+    assert dumpd(parrot())["type"] == "not_implemented"
 
 
 async def test_a_callback_counts_the_usage_of_every_way() -> None:
@@ -607,6 +794,26 @@ def test_tokens_are_counted_as_in_the_usage() -> None:
     assert parrot().get_num_tokens(FAMILY) == 1
     assert answer.usage_metadata["input_tokens"] == 3
     assert trim_messages(conversation, max_tokens=2, token_counter=parrot()) == conversation[1:]
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [("", []), ("ab", [97, 98]), ("你é", [0x4F60, 0xE9]), ("\ud800", [0xD800])]
+    + [("e\u0301", [0x65_00000301]), ("\r\n", [0x0D_0000000A]), ("😀", [0x1F600])],
+)
+def test_token_ids_ask_nobody(text: str, ids: list[int]) -> None:
+    """LangChain's own would fetch a vocabulary of GPT-2 from the internet."""
+    assert parrot().get_token_ids(text) == ids
+    assert parrot().get_num_tokens(text) == len(ids) == len(characters(text))
+    assert parrot(custom_get_token_ids=lambda text: [7]).get_token_ids(text) == [7]
+
+
+@fuzz(100)
+@given(TEXTS, TEXTS)
+def test_other_characters_have_other_ids(one: str, other: str) -> None:
+    ids = parrot().get_token_ids
+    same = characters(one) == characters(other)
+    assert (ids(one) == ids(other)) is same and len(ids(one)) == parrot().get_num_tokens(one)
 
 
 @fuzz(100)

@@ -17,10 +17,24 @@ MAX_SCHEMA = 100_000  # characters of a schema, written as JSON
 MAX_ALL_OF = 10  # branches, where they are not alone: each multiplies the work
 
 # What `strict` does not take.
-NOT_PERMITTED = (
-    "allOf oneOf not if then else dependentRequired dependentSchemas dependencies contains "
-    "patternProperties propertyNames unevaluatedProperties unevaluatedItems prefixItems uniqueItems"
-).split()
+NOT_PERMITTED = [
+    "allOf",
+    "oneOf",
+    "not",
+    "if",
+    "then",
+    "else",
+    "dependentRequired",
+    "dependentSchemas",
+    "dependencies",
+    "contains",
+    "patternProperties",
+    "propertyNames",
+    "unevaluatedProperties",
+    "unevaluatedItems",
+    "prefixItems",
+    "uniqueItems",
+]
 
 VALUES = ("const", "default", "enum", "examples")  # what stands there is no schema
 

@@ -148,7 +148,7 @@ class ChatShop(CheckedChatModel):
 
         with torch.inference_mode():
             read = torch.tensor([unread], device=self.network.device)
-            scores = self.network(input_ids=read, past_key_values=cache, use_cache=True).logits
+            scores = self.network(input_ids=read, cache=cache, use_cache=True).logits
             last = scores[0, -1].float().cpu()
             if not self.temperature:
                 return int(last.argmax())

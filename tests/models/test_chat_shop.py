@@ -98,11 +98,11 @@ def writer() -> Any:
             self.device = torch.device("cpu")
             self.config = LlamaConfig(max_position_embeddings=context, num_hidden_layers=1)
 
-        def forward(self, input_ids: Any, past_key_values: Any, use_cache: bool) -> Any:
+        def forward(self, input_ids: Any, cache: Any, use_cache: bool) -> Any:
             time.sleep(self.seconds)
             self.steps += 1
-            written = getattr(past_key_values, "written", 0)
-            past_key_values.written = written + 1
+            written = getattr(cache, "written", 0)
+            cache.written = written + 1
             tokenizer = tiny()["tokenizer"]
             scores = torch.zeros(1, input_ids.shape[1], len(tokenizer))
             token = self.tokens[written] if written < len(self.tokens) else tokenizer.eos_token_id

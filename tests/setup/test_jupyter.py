@@ -73,7 +73,7 @@ def started(course: Path, lang: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, "-c", SERVE, lang, port, "--no-browser"],
         cwd=course,
-        env=processes.child_environment(**quiet, PYTHONUNBUFFERED="1"),
+        env=processes.child_environment(**quiet, PYTHONUNBUFFERED="1", TMPDIR=str(course)),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -12,8 +12,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from helpers.authoring import browser
-from helpers.setup.packages import compare_packages
 from helpers.setup import ROOT, environment
+from helpers.setup.packages import compare_packages
 from helpers.training import trained
 from tests import needs
 from tests.browser import sharing

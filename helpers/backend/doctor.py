@@ -89,10 +89,10 @@ def _model() -> Findings:
     said_before = Settings(default_env_file()).remarks
     lines = [line for line in printed.getvalue().splitlines() if line not in said_before]
     yield True, "\n".join(lines)
-    begun = perf_counter()
     try:
         from langchain_openai import ChatOpenAI
 
+        begun = perf_counter()
         ChatOpenAI(model=model, timeout=30, max_retries=0).invoke("Hello!")
     except ImportError as error:
         line = _("A package cannot be used: {error}. Run: python3 -m helpers lab")

@@ -252,6 +252,8 @@ def test_runs_go_where_the_file_says(env_file: Path, capsys: pytest.CaptureFixtu
     from langchain_core.tracers.langchain import wait_for_all_tracers
     from langchain_openai import ChatOpenAI
 
+    os.environ["LANGSMITH_GATEWAY"] = "http://203.0.113.9:9"
+    os.environ["LANGCHAIN_HANDLER"] = "langchain"
     first, second = Receiver(), Receiver()
     for receiver, prefix in ((first, "LANGSMITH"), (second, "LANGCHAIN")):
         env_file.write_text(
@@ -259,7 +261,7 @@ def test_runs_go_where_the_file_says(env_file: Path, capsys: pytest.CaptureFixtu
             f"{prefix}_ENDPOINT={receiver.url}\n{prefix}_PROJECT=mine\n{prefix}_HIDE_INPUTS=true\n",
             "utf-8",
         )
-        ChatOpenAI(model=start("en")).invoke("Hello!")
+        ChatOpenAI(model=start("en"), timeout=5, max_retries=0).invoke("Hello!")
         wait_for_all_tracers()
         [run] = receiver.runs()
         assert run["session_name"] == "mine" and "Hello" not in json.dumps(run["inputs"])

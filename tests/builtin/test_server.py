@@ -703,7 +703,7 @@ def test_openai_has_the_id_of_an_answer_and_of_an_error(client: openai.OpenAI) -
     assert str(whole._request_id).startswith("req_")
     for model in (MODEL, "gpt-9"):
         with pytest.raises(openai.APIStatusError) as raised:
-            client.chat.completions.create(model=model, messages=messages, temperature=model and 3)
+            client.chat.completions.create(model=model, messages=messages, temperature=3)
         assert str(raised.value.request_id).startswith("req_")
 
 

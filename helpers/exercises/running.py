@@ -119,10 +119,11 @@ def run_limited(work: Callable[[], None], limit: float) -> None:
             seconds = time.monotonic() - begun
             ended = not thread.is_alive()
         finally:
-            if thread.is_alive():
-                ident = ctypes.c_ulong(thread.ident or 0)
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(TooSlow))
-                thread.join(GRACE)
+            ident = ctypes.c_ulong(thread.ident or 0)
+            for _attempt in range(5):  # what is raised inside a destructor is lost
+                if thread.is_alive():
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(TooSlow))
+                    thread.join(GRACE / 5)
             sys.stdout, sys.stderr = apart if thread.is_alive() else streams
     if not ended or seconds > limit:
         raise TooSlow(seconds, ended)

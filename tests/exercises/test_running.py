@@ -122,6 +122,9 @@ def swallowing() -> None:
     [to_stdout, to_stderr, in_lines, in_another_thread, swallowing],
     ids=lambda f: f.__name__,
 )
+# Where it is stopped is chance: it may be inside a destructor, or while it is being stopped.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("name", ["04-stream/first-token", "04-stream/collect"])
 def test_what_an_endless_loop_prints_is_not_shown(
     monkeypatch: pytest.MonkeyPatch,

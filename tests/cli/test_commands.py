@@ -156,8 +156,9 @@ def test_serve_hands_on_what_it_is_told(
     monkeypatch.setattr(serving, "run", run)
     assert cli.main(["serve"]) == 3
     inside.clear()
-    assert cli.main(["serve", "--host", "::", "--port", "0", "--token", "t", "--pace", "0.5"]) == 3
-    assert calls == [("127.0.0.1", 8000, None, None), ("::", 0, "t", 0.5)]
+    given = "serve --host :: --port 0 --token t --pace 0.5 --cors *"
+    assert cli.main(given.split()) == 3
+    assert calls == [("127.0.0.1", 8000, None, None, None), ("::", 0, "t", 0.5, "*")]
 
 
 def test_serve_names_the_variable_that_it_reads(capsys: pytest.CaptureFixture[str]) -> None:

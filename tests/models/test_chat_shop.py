@@ -38,10 +38,9 @@ from pydantic import ValidationError
 from helpers.builtin.template import END, START
 from helpers.models.chat_shop import ChatShop, fingerprint, held_back
 from tests import needs
-from tests.builtin.test_langchain_suite import local_file
+from tests.builtin.test_langchain_suite import Reports, local_file
 from tests.models.test_parrot_link import (
     Listener,
-    Reports,
     all_answers,
     left_to_right,
     total,

@@ -56,7 +56,7 @@ from pydantic import (
 )
 
 from helpers.models.parrot_link import ChatParrotLink, __version__, characters, cut_at_stop
-from tests.builtin.test_langchain_suite import local_file
+from tests.builtin.test_langchain_suite import Reports, local_file
 from tests.models import bench_parrot
 
 SETTINGS = ChatParrotLink._settings()
@@ -123,19 +123,6 @@ class TestUnits(Capabilities, ChatModelUnitTests):
 
 class TestIntegration(Capabilities, ChatModelIntegrationTests):
     pass
-
-
-class Reports:
-    """A plugin of pytest's that keeps what became of each test."""
-
-    def __init__(self) -> None:
-        self.passed = 0
-        self.skipped: set[str] = set()
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self.passed += report.when == "call" and report.passed
-        if report.skipped and isinstance(report.longrepr, tuple):
-            self.skipped.add(report.longrepr[2].removeprefix("Skipped: "))
 
 
 def test_the_suites_skip_only_what_a_parrot_cannot_do() -> None:

@@ -161,7 +161,6 @@ def test_what_lesson_14_mended_stays_mended_in_the_skeletons() -> None:
 def test_the_command_prints_a_program_that_runs(lang: str, environment: dict[str, str]) -> None:
     """Without the environment, into a file, whatever the console's code page is."""
     command = [sys.executable, "-S", "-m", "helpers", "snippet", "stream", "--lang", lang]
-    environment = {name: v for name, v in environment.items() if name != "OPENAI_MODEL"}
     old = {**environment, "PYTHONUTF8": "0", "PYTHONIOENCODING": "cp1252"}
     printed = subprocess.run(command, cwd=ROOT, env=old, stdout=subprocess.PIPE, check=True).stdout
     one = snippets(lang)["stream"]

@@ -220,7 +220,7 @@ def slow_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str
     monkeypatch.setattr(running, "TIME_LIMIT", 0.1)
     slow = server.serve(pace=150)
     file = tmp_path / "learners.env"
-    file.write_text(f"OPENAI_BASE_URL={slow.url}\nOPENAI_MODEL=qwen3\n", encoding="utf-8")
+    file.write_text(f"OPENAI_BASE_URL={slow.url}\nOPENAI_MODEL=big\n", encoding="utf-8")
     yield helpers.start("en", env_file=str(file))
     helpers.start("en", builtin=True)
     slow.close()
@@ -247,7 +247,7 @@ def test_where_another_check_asks_it_the_server_is_named(
         return str(model.invoke("What is a token?").text)
 
     result = stream_exercise.judge(first_token)
-    assert result.key == "slow" and "your chat model, qwen3" in result.text
+    assert result.key == "slow" and "your chat model, big" in result.text
     helpers.start("en", builtin=True)
 
     def endless(stream: Any) -> None:

@@ -169,7 +169,7 @@ def test_an_extra_is_added_once_and_then_kept_in_step(
     capsys.readouterr()
     i18n.use("fr")
     environment.set_up(own, extra=extra)
-    assert "l'environnement existe déjà" in capsys.readouterr().out
+    assert "l’environnement existe déjà" in capsys.readouterr().out
     assert installed(own, "heavy") == ["1.0"] and environment.is_current(own)
 
     with monkeypatch.context() as patch:

@@ -81,7 +81,7 @@ def test_tokens_are_counted_by_each_languages_rule(capsys: pytest.CaptureFixture
     for texts in ([], ["A"], ["A", "B"]):
         list(views.watch(AIMessageChunk(content=text) for text in texts))
     none, one, two = capsys.readouterr().out.splitlines()
-    assert none == "aucun token n'est arrivé"
+    assert none == "aucun token n’est arrivé"
     assert one.startswith("1 token\u00a0; ") and two.startswith("2 tokens\u00a0; ")
 
 

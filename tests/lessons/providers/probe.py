@@ -1,7 +1,7 @@
 """What the six providers' chat models do, measured in an environment that has their packages.
 
 tests/lessons/test_providers.py runs this with the Python of that environment. It hands over, as JSON on
-standard input, the entries of helpers/providers.yaml, each with the code of its tab, and two
+standard input, the entries of helpers/views/providers.yaml, each with the code of its tab, and two
 functions of the lesson; it reads a JSON object of measurements by provider. A server on loopback
 speaks the three protocols that the six clients speak; calling any other address is an error.
 """

@@ -20,7 +20,6 @@ from helpers.builtin.server import serve as start_server
 from helpers.i18n import _, listed
 from helpers.setup import CourseError
 
-PORT = 8000
 TOKEN_VARIABLE = (
     "COURSE_TOKEN"  # not on the command line, which everybody on this computer can read
 )

@@ -109,7 +109,10 @@ def answers(server: str, token: str) -> bool:
 
 
 def server_info(runtime: Path) -> dict[str, Any] | None:
-    """Return what the JupyterLab whose runtime folder this is says of itself, once it listens."""
+    """Return what the JupyterLab whose runtime folder this is says of itself, None before it does.
+
+    It says so a moment before it listens: `listens` tells whether it does.
+    """
     for path in runtime.glob("jpserver-*.json"):
         with contextlib.suppress(ValueError):  # it is being written
             info = json.loads(path.read_text(encoding="utf-8"))
@@ -117,13 +120,30 @@ def server_info(runtime: Path) -> dict[str, Any] | None:
     return None
 
 
+def reachable_host(info: dict[str, Any]) -> str:
+    """Return the address under which this computer reaches the server that says `info` of itself."""
+    listens_on = str(info["hostname"])
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listens_on, listens_on)
+
+
+def listens(info: dict[str, Any]) -> bool:
+    """Say whether the server that says `info` of itself takes connections; a file socket's is believed."""
+    if info["sock"]:
+        return True
+    try:
+        socket.create_connection((reachable_host(info), info["port"]), timeout=2).close()
+    except OSError:
+        return False
+    return True
+
+
 def wait_until_there(
     child: subprocess.Popen[bytes], runtime: Path, python: Path
 ) -> dict[str, Any] | None:
-    """Return `server_info` as soon as there is some; None where `child`, the JupyterLab, ends before."""
+    """Return `server_info` as soon as it listens; None where `child`, the JupyterLab, ends before."""
     patient_until: float = time.monotonic() + PATIENCE
     info = server_info(runtime)
-    while info is None and child.poll() is None:
+    while (info is None or not listens(info)) and child.poll() is None:
         if time.monotonic() > patient_until:
             patient_until = float("inf")
             text = _(
@@ -135,7 +155,7 @@ def wait_until_there(
             print(text.format(seconds=PATIENCE, command=paths), flush=True)
         time.sleep(0.1)
         info = server_info(runtime)
-    return info
+    return info if child.poll() is None else None
 
 
 def address(info: dict[str, Any], page: str, token: str) -> str:
@@ -146,8 +166,7 @@ def address(info: dict[str, Any], page: str, token: str) -> str:
     """
     if info["sock"]:
         return str(info["url"])  # no browser can open it, but whoever asked for a socket knows
-    listens = info["hostname"]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listens, listens)
+    host = reachable_host(info)
     host = f"[{host}]" if ":" in host else host
     scheme = "https" if info["secure"] else "http"
     base = info["base_url"].rstrip("/")

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,14 +31,16 @@ SERVE = (
     "from pathlib import Path; from helpers.setup import jupyter as lab; _, lang, port, *extra = sys.argv; "
     "sys.exit(lab.serve(Path(sys.executable), Path.cwd(), lang, int(port), extra=extra))"
 )
-# A JupyterLab that notes where it is and ends, and the token that it was given.
+# A JupyterLab that notes where it is and the token that it was given, listens, and ends.
 INFO = {"sock": "", "secure": False, "hostname": "127.0.0.1", "port": 8888, "base_url": "/"}
 SHOW_TOKEN = f"""
-import json, os, pathlib, time
+import json, os, pathlib, socket, time
+server = socket.create_server(("127.0.0.1", 0))
+info = {{**{INFO}, "port": server.getsockname()[1]}}
 token = os.environ.get("JUPYTER_TOKEN", "")
 pathlib.Path("token").write_text(token)
 note = pathlib.Path(os.environ["JUPYTER_RUNTIME_DIR"], "jpserver-1.json")
-note.write_text(json.dumps({{**{INFO}, "token": token or "mine"}}))
+note.write_text(json.dumps({{**info, "token": token or "mine"}}))
 time.sleep(1)
 """
 posix = pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
@@ -270,6 +273,24 @@ def test_a_note_that_is_half_written_is_waited_for(tmp_path: Path) -> None:
     assert lab.server_info(tmp_path) is None
     note.write_text(json.dumps(INFO), encoding="utf-8")
     assert lab.server_info(tmp_path) == INFO
+
+
+def test_the_address_is_told_once_it_can_be_opened(tmp_path: Path) -> None:
+    """Jupyter's server notes where it is before it listens there."""
+    with (
+        socket.socket() as server,
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as child,
+    ):
+        server.bind(("127.0.0.1", 0))
+        info = {**INFO, "port": server.getsockname()[1]}
+        (tmp_path / "jpserver-7.json").write_text(json.dumps(info), encoding="utf-8")
+        threading.Timer(0.3, server.listen).start()
+        try:
+            assert lab.wait_until_there(child, tmp_path, Path("python")) == info
+            socket.create_connection(("127.0.0.1", info["port"])).close()
+        finally:
+            child.kill()
+    assert lab.wait_until_there(child, tmp_path, Path("python")) is None
 
 
 @posix

@@ -6,7 +6,7 @@ import copy
 import os
 import shutil
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let one notebook that trains a network come first, and what needs its network last.
+    """Put the tests into an order in which no worker is left with a long one at the end.
 
     Of the tests that go through all lessons, --quick leaves those of the lessons it has chosen.
     """
@@ -110,11 +110,32 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         named = any(name in item.nodeid for name in training_lessons)
         return named or "network" in getattr(item, "fixturenames", ())
 
-    items.sort(key=trains)
-    first = next((item for item in items if trains(item) and isinstance(item, PageItem)), None)
-    if first:
-        items.remove(first)
-        items.insert(0, first)
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    items[:] = in_order(items, trains, workers)
+
+
+def in_order(
+    items: list[pytest.Item], trains: Callable[[pytest.Item], bool], workers: int
+) -> list[pytest.Item]:
+    """Return `items` as `workers` begin with them, each with its share of the list.
+
+    A page that trains a network comes first of all, for it is the longest; in each share then the
+    pages and what is done in a browser, then all else but the end of it, before which stands what
+    needs that network: it is there by then, and what is quick comes last.
+    """
+    training = [item for item in items if trains(item)]
+    rest = [item for item in items if item not in training]
+    first = next((item for item in training if isinstance(item, PageItem)), None)
+    long = [item for item in rest if isinstance(item, PageItem) or "browser" in item.path.parts]
+    quick = [item for item in rest if item not in long]
+    training = [item for item in training if item is not first]
+    share = -(-len(quick) // workers)
+    ordered: list[pytest.Item] = [first] if first else []
+    for worker in range(workers):
+        own = quick[worker * share : (worker + 1) * share]
+        middle = len(own) * 2 // 3
+        ordered += long[worker::workers] + own[:middle] + training[worker::workers] + own[middle:]
+    return ordered
 
 
 @pytest.hookimpl(wrapper=True)

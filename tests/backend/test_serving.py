@@ -192,7 +192,9 @@ def test_being_stopped_finishes_the_answers(run: Callable[..., Served], number: 
     assert "".join(texts) == answered("count")
     start = time.monotonic()
     stopping.join()
-    assert time.monotonic() - start < 2, "a connection without a request is not waited for"
+    assert time.monotonic() - start < serving.PATIENCE - 2, (
+        "a connection without a request is not waited for"
+    )
     idle.close()
     assert served.child.returncode == 0
     assert "Traceback" not in served.output
@@ -215,7 +217,7 @@ def test_being_stopped_twice_is_at_once(run: Callable[..., Served]) -> None:
     assert served.child.poll() is None
     start = time.monotonic()
     assert served.stop(signal.SIGINT) == 0
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < serving.PATIENCE - 2
     asking.join()
     assert "Traceback" not in served.output
 
@@ -337,11 +339,13 @@ def test_the_pace_is_that_of_the_course(run: Callable[..., Served], tmp_path: Pa
     env_file = tmp_path / ".env"
     env_file.write_text("COURSE_PACE=10", encoding="utf-8")
     body = {"model": MODEL, "max_tokens": 3, "messages": [{"role": "user", "content": COUNT}]}
-    for pace, seconds in ((None, 0.3), (0, 0)):
+    took = []
+    for pace in (None, 0):
         served = run(pace=pace, more={"COURSE_ENV_FILE": str(env_file)})
         start = time.monotonic()
         assert served.request(body=body, path="/v1/chat/completions")[0] == 200
-        assert seconds <= time.monotonic() - start < seconds + 0.25
+        took.append(time.monotonic() - start)
+    assert took[0] >= 0.3 and took[1] < took[0]
 
 
 @posix_only

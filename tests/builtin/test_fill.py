@@ -179,7 +179,7 @@ def test_a_schema_that_is_refused(schema: Any, message: str) -> None:
     start = time.perf_counter()
     with pytest.raises(schemas.SchemaError, match=message):
         fill.fill(schema, "x")
-    assert time.perf_counter() - start < 3
+    assert time.perf_counter() - start < 10
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_a_very_long_prompt_takes_no_time(prompt: str) -> None:
     found = fill.fill(closed(a=TEXT, b=WHOLE), prompt)
     assert len(found["a"]) <= fill.MAX_PROMPT
     assert len("".join(fill.quoted(prompt))) <= fill.MAX_PROMPT
-    assert time.perf_counter() - start < 1
+    assert time.perf_counter() - start < 10
 
 
 def test_a_number_said_twice_where_each_may_be_there_once() -> None:

@@ -15,7 +15,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
-from helpers.authoring import rules, stable
+from helpers.authoring import diagrams, rules, stable
 from helpers.authoring.problems import Problem
 from helpers.authoring.source import (
     LINKS,
@@ -81,7 +81,10 @@ def assemble(
     for cell in lesson.cells[1:]:
         if "." in cell.id:  # a text or a test of an exercise
             continue
-        cells.append(new_cell(cell.kind, cell.id, cell.source(lang, solution), cell.tags))
+        text = cell.source(lang, solution)
+        if cell.kind == "markdown":
+            text = diagrams.with_picture(text, f"{lesson.number}-{cell.id}", lang)
+        cells.append(new_cell(cell.kind, cell.id, text, cell.tags))
     if links := neighbours(lang, previous, following):
         cells.append(new_cell("markdown", LINKS, links, []))
     notebook = nbformat.from_dict({**nbformat.v4.new_notebook(), "cells": cells})
@@ -246,7 +249,7 @@ def build(names: list[str], teachers: Path | None = None) -> list[Problem]:
     misbehaves, or that needs packages which are missing, is not written; the others are.
 
     Raises SourceError, before anything runs, for an unknown name, without sources, for `teachers`
-    in `notebooks/`, and for a folder that cannot be written to.
+    in `notebooks/`, for a folder that cannot be written to, and for a diagram that cannot be drawn.
     """
     if teachers and NOTEBOOKS.resolve() in (teachers.resolve(), *teachers.resolve().parents):
         text = _("{path} lies in notebooks/: the teacher's edition belongs elsewhere.")
@@ -256,7 +259,14 @@ def build(names: list[str], teachers: Path | None = None) -> list[Problem]:
     problems = [problem for lesson in chosen for problem in wrong[lesson.name]]
     if problems:
         return problems
-    try_to_write([(teachers or NOTEBOOKS) / lang for lang in LANGUAGES])
+    try_to_write([diagrams.IMAGES, *((teachers or NOTEBOOKS) / x for x in (*LANGUAGES, "images"))])
+    pictures = {path: code for one in chosen for path, code in diagrams.wanted(one).items()}
+    if old := diagrams.stale(pictures):
+        for path, svg in zip(old, diagrams.draw(list(old.values())), strict=True):
+            write_whole(path, svg)
+    if teachers:
+        for path in pictures:
+            write_whole(teachers / "images" / path.name, path.read_text(encoding="utf-8"))
     if not teachers:
         try_to_write([exercise_files.TEXTS_FILE.parent, exercise_files.SOLUTIONS_FILE.parent])
     notebooks = assemble_all(lessons, solution=teachers is not None)
@@ -318,6 +328,15 @@ def check(names: list[str]) -> list[Problem]:
             if not path.exists() or path.read_text(encoding="utf-8") != text:
                 where = path.relative_to(ROOT).as_posix()
                 problems.append(Problem(where, "", "", "is not what the sources say: build again"))
+    pictures = {path: code for lesson in lessons for path, code in diagrams.wanted(lesson).items()}
+    own = [path for lesson in chosen for path in diagrams.wanted(lesson)]
+    problems += [
+        Problem(path.relative_to(ROOT).as_posix(), "", "", "is missing, or drawn from other code")
+        for path in diagrams.stale({path: pictures[path] for path in own})
+    ]
+    for path in [] if names else sorted(set(diagrams.IMAGES.glob("*.svg")) - set(pictures)):
+        what = "no source has this diagram"
+        problems.append(Problem(path.relative_to(ROOT).as_posix(), "", "", what))
     known = {lesson.name for lesson in lessons}
     for path in [] if names else sorted(NOTEBOOKS.glob("[a-z][a-z]/*.ipynb")):
         if path.stem not in known:

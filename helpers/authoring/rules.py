@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from markdown_it import MarkdownIt
 
+from helpers.authoring import diagrams
 from helpers.authoring.problems import Problem
 from helpers.authoring.source import LINKS, MARKED, SOLUTION, Cell, Lesson
 from helpers.i18n import LANGUAGES
@@ -73,6 +74,9 @@ def check_stamps(cell: Cell, lesson: str) -> list[tuple[str, str]]:
 def check_prose(cell: Cell) -> list[tuple[str, str]]:
     """Return (language, what) for what is wrong between the three texts of a prose cell."""
     found = [(lang, "is missing") for lang in LANGUAGES if lang not in cell.text]
+    found += [
+        (lang, what) for lang, text in cell.text.items() for what in diagrams.wrong_with(text)
+    ]
     english = features(cell.text.get("en", ""))
     wordy = bool(re.search(r"[^\W\d_]", english.words))
     for lang, text in cell.text.items():

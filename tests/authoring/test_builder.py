@@ -11,7 +11,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from helpers.authoring import builder, rules, source
+from helpers.authoring import builder, diagrams, rules, source
 from helpers.authoring.problems import Problem
 from helpers.backend import saving
 from helpers.exercises import texts as exercise_files
@@ -48,6 +48,7 @@ def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (notebooks / "source").mkdir(parents=True)
     write(notebooks / "source", GOOD + CODE)
     monkeypatch.setattr(builder, "NOTEBOOKS", notebooks)
+    monkeypatch.setattr(diagrams, "IMAGES", notebooks / "images")
     monkeypatch.setattr(builder, "ROOT", tmp_path)
     monkeypatch.setattr(exercise_files, "TEXTS_FILE", tmp_path / "texts.json")
     monkeypatch.setattr(exercise_files, "SOLUTIONS_FILE", notebooks / "source" / "solutions.json")

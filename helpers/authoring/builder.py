@@ -144,10 +144,15 @@ def beside_the_notebooks(lessons: list[Lesson]) -> dict[Path, str]:
     }
 
 
-async def execute(notebook: Any, folder: Path) -> None:
-    """Run all cells in a new kernel whose working folder is `folder`; errors stay in the outputs."""
+async def execute(notebook: Any, folder: Path, python: Path | None = None) -> None:
+    """Run all cells in a new kernel whose working folder is `folder`; errors stay in the outputs.
+
+    The kernel is `python`'s, ours without it.
+    """
     # "auto" encrypts where the kernel can, and spares us a warning where it cannot.
     kernel = AsyncKernelManager(kernel_name="python3", transport_encryption="auto")
+    if python is not None and kernel.kernel_spec is not None:
+        kernel.kernel_spec.argv[0] = str(python)
     client = NotebookClient(
         notebook,
         km=kernel,

@@ -83,7 +83,12 @@ def assemble(
             continue
         cells.append(new_cell(cell.kind, cell.id, cell.source(lang, solution), cell.tags))
     if links := neighbours(lang, previous, following):
-        cells.append(new_cell("markdown", LINKS, links, []))
+        foot = _(
+            "Made with the versions in `requirements.txt`. `notebooks/seen.json` says with which other "
+            "versions this page last gave the same results, and on which day.",
+            lang,
+        )
+        cells.append(new_cell("markdown", LINKS, f"{links}\n\n{foot}", []))
     notebook = nbformat.from_dict({**nbformat.v4.new_notebook(), "cells": cells})
     if lesson.training:  # nbmake reads the time-out, tests/plugin.py the rest
         notebook.metadata["execution"] = {"timeout": TRAINING_TIMEOUT}

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,14 @@ def test_the_oldest_python_is_among_those_that_are_tested() -> None:
     )
     assert matrix["python"][0] == ".".join(map(str, OLDEST_PYTHON))
     assert len(matrix["python"]) == 2 and len(matrix["system"]) == 3
+
+
+def test_the_version_is_the_same_wherever_it_stands() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert cited["version"] == project["version"]
+    assert re.search(rf"^## {re.escape(project['version'])}$", changes, re.MULTILINE)
 
 
 def test_nobody_is_named_who_may_not_exist() -> None:

@@ -13,7 +13,7 @@ import nbformat
 import pytest
 
 from helpers import i18n
-from helpers.authoring import fresh, fresh_report, seen
+from helpers.authoring import builder, fresh, fresh_report, seen
 from helpers.authoring.fresh import Difference
 from helpers.authoring.seen import Run
 from helpers.setup import ROOT, CourseError
@@ -86,6 +86,11 @@ def test_a_provoked_change_is_found_in_a_run(
     (found,) = asyncio.run(fresh.run_page("04-stream", "en", HERE))
     assert (found.cell, found.old) == ("b", f"[stdout] {HERE}\na word\n")
     assert found.new == f"[stdout] {HERE}\na word that is long ago\n\n[text/plain] 'result'"
+
+
+def test_pages_run_in_the_python_that_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no-python-here"):
+        asyncio.run(builder.execute(notebook(cell("a", "1")), tmp_path, Path("no-python-here")))
 
 
 def test_a_snippet_prints_what_its_page_shows_and_complains_of_nothing() -> None:

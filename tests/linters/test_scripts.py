@@ -76,7 +76,7 @@ def test_one_issue_is_opened_updated_and_closed(
 @pytest.mark.parametrize(
     ("new", "branch", "pull", "does"),
     [
-        ("same", "", "", []),
+        ("", "", "", []),
         ("new", "", "", ["api --silent", "api --silent", "pr create"]),
         ("new", "there", "", ["api --silent", "pr create"]),
         ("new", "there", "9", ["api --silent"]),
@@ -87,11 +87,20 @@ def test_what_was_seen_is_proposed_once(
 ) -> None:
     for name, value in (("BRANCH", branch), ("PULL", pull)):
         monkeypatch.setenv(name, value)
-    seen, file = asked.parent / "new", asked.parent / "seen.json"
-    file.write_text("same", encoding="utf-8")
-    seen.write_text(new, encoding="utf-8")
-    run("propose", str(seen), str(file), "What was seen")
+    folder = asked.parent / "files"
+    (folder / "notebooks").mkdir(parents=True)
+    (folder / "LICENSE").write_bytes((ROOT / "LICENSE").read_bytes())
+    if new:
+        (folder / "notebooks" / "seen.json").write_text(new, encoding="utf-8")
+    run("propose", "seen", "What was seen", str(folder))
     assert done(asked) == does
     if does:
         said = asked.read_text(encoding="utf-8")
-        assert "content=bmV3 -f sha=0ld" in said and "branch=propose/seen-json" in said
+        assert "content=bmV3 -f sha=0ld" in said and "branch=propose/seen" in said
+        assert "LICENSE" not in said
+
+
+def test_where_a_run_has_left_nothing_nothing_is_said(asked: Path) -> None:
+    run("say-found", str(asked.parent / "nowhere"), "The pages show something else")
+    run("propose", "seen", "What was seen", str(asked.parent / "nowhere"))
+    assert not asked.exists()

@@ -131,6 +131,9 @@ def page_differences(lesson: str, lang: str, committed: Any, executed: Any) -> l
     After a cell that raised unasked nothing is compared: what follows may lack its result.
     """
     found = []
+    for out in (out for cell in executed.cells for out in cell.get("outputs", [])):
+        if out.output_type == "error":  # the way to it through other people's code helps nobody
+            out.traceback = [f"{out.ename}: {out.evalue}"]
     stop = next((cell for cell, _what in stable.unexpected(executed)), None)
     for old, new in zip(committed.cells, executed.cells, strict=True):
         if old.cell_type != "code":
@@ -211,7 +214,8 @@ def snippet_difference(
             )
     if not complained and stable.same(plain(shown), plain(said), []):
         return None
-    return Difference(SHEET, name, SNIPPET_LANGUAGE, shown, said + complained, alone=True)
+    said += "\n".join(complained.splitlines()[-3:])  # of a traceback, what it says
+    return Difference(SHEET, name, SNIPPET_LANGUAGE, shown, said, alone=True)
 
 
 def run_snippets(python: Path) -> list[Difference]:

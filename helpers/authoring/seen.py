@@ -111,12 +111,15 @@ def foot(name: str, runs: Collection[Run]) -> str:
 
     It is in the current language, for wherever the notebooks, which stay the same, are shown.
     """
-    parts = [_("Made with {versions}.").format(versions=listed(named(pins())))]
+    made = named(pins())
+    parts = [_("Made with {versions}.").format(versions=listed(made))]
     if seen := span(name, runs):
+        last = named(seen[1].versions)
         text = _("On {day} it still gave the same results with {versions}.")
-        last = listed(named(seen[1].versions))
-        parts.append(text.format(versions=last, day=seen[1].day))
+        if last == made:
+            text = _("On {day} it still gave the same results.")
+        parts.append(text.format(versions=listed(last), day=seen[1].day))
         if seen[0].newness() < seen[1].newness():
-            text = _("It does so from {versions} on.")
+            text = _("The oldest versions seen to give the same: {versions}.")
             parts.append(text.format(versions=listed(named(seen[0].versions))))
     return ("" if language() == "zh" else " ").join(parts)

@@ -101,7 +101,7 @@ def test_a_snippet_prints_what_its_page_shows_and_complains_of_nothing() -> None
 
     assert difference(code, "http://here/v1\n") is None
     wrong = difference(f"{code}; print('old', file=sys.stderr)", "http://here/v1\n")
-    assert wrong is not None and wrong.new == "http://here/v1\nold\n"
+    assert wrong is not None and wrong.new == "http://here/v1\nold"
     assert wrong.name == "17-cheat-sheet/stream"
 
 
@@ -224,6 +224,8 @@ def test_a_foot_says_what_it_was_made_and_seen_with(lang: str) -> None:
     made = f"langchain-core {seen.pins()['langchain-core']}"
     assert made in unseen and "2026" not in unseen
     assert known.startswith(unseen) and "2026-12-01" in known
+    again = seen.foot("04-stream", [runs[1]._replace(versions={**seen.pins(), "python": "3.11"})])
+    assert again.startswith(unseen) and again.count(made) == 1
     assert "langchain-core 1.7.10" in known and "langchain-core 1.7.2" in known
 
 

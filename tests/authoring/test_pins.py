@@ -11,7 +11,7 @@ import pytest
 
 from helpers import i18n
 from helpers.authoring import pins
-from helpers.setup import CourseError
+from helpers.setup import CourseError, environment
 
 BASE = "annotated==1 ; python_version < '3.12'\nannotated==2\n    # via x\nopenai==3\n"
 EXTRA = "# made by uv\ntorch==2\n    # via y\n\n# The following packages were excluded:\n# openai\n"
@@ -40,7 +40,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 @pytest.mark.parametrize("upgrade", [False, True])
 def test_all_files_are_made_anew(upgrade: bool, asked: list[list[str]], tmp_path: Path) -> None:
     made = [path.relative_to(tmp_path).as_posix() for path in pins.make(upgrade, tmp_path)]
-    extras = [f"helpers/setup/requirements/{name}.txt" for name in ("training", "browser")]
+    extras = [f"helpers/setup/requirements/{name}.txt" for name in environment.EXTRAS]
     others = [f"tests/{name}/requirements.txt" for name in ("lessons/providers", "linters")]
     assert made == ["requirements.txt", *extras, *others]
     assert all(("--upgrade" in command) is upgrade for command in asked if "-o" in command)

@@ -31,6 +31,7 @@ from helpers import i18n
 from helpers.backend import serving
 from helpers.builtin import MODEL, faults, routes, server
 from helpers.setup import ROOT, CourseError, environment, files, jupyter, pip, processes, python
+from tests.authoring import alone
 from tests.builtin.asking import COUNT, answered
 
 GUIDE = ROOT / "CONTRIBUTING.md"
@@ -106,7 +107,7 @@ def test_a_set_up_of_windows_asks_for_no_user_number(
 ) -> None:
     monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
     monkeypatch.setattr(sys, "platform", "win32")
-    monkeypatch.delattr(os, "getuid")
+    monkeypatch.delattr(os, "getuid", raising=False)
     monkeypatch.setattr(environment, "try_lock", lambda file: True)
     with environment.lock(tmp_path / ".venv"):
         (lock,) = tmp_path.glob("course-*.lock")
@@ -265,11 +266,21 @@ def test_jupyterlab_on_windows_asks_nobody_who_is_root(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sys, "platform", "win32")
-    monkeypatch.delattr(os, "geteuid")
+    monkeypatch.delattr(os, "geteuid", raising=False)
     monkeypatch.setattr(subprocess, "Popen", start)
     with pytest.raises(KeyboardInterrupt):
         jupyter.serve_from(tmp_path, Path(sys.executable), ROOT, "en", 8888, "127.0.0.1", [])
     assert "--allow-root" not in commands[0]
+
+
+def test_where_nothing_can_fork_each_snippet_has_an_interpreter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "fork", raising=False)
+    for name, code in (("good", "print('é')"), ("bad", "import regex")):
+        (tmp_path / f"{name}.py").write_text(code, encoding="utf-8")
+    assert alone.run_all(tmp_path, ["packaging"]) == {"bad": 1, "good": 0}
+    assert (tmp_path / "good.out").exists() and "regex" in (tmp_path / "bad.err").read_text("utf-8")
 
 
 OTHERWISE = re.compile(r"os\.name|sys\.platform|hasattr\(os,")

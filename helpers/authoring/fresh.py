@@ -23,7 +23,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 from helpers.authoring import snippet, stable
 from helpers.authoring.builder import NOTEBOOKS, execute, read_notebook
-from helpers.authoring.source import lesson_paths, read_head
+from helpers.authoring.source import SourceError, lesson_paths, read_head
 from helpers.backend import without_real_model
 from helpers.builtin import MODEL, server
 from helpers.i18n import LANGUAGES, _
@@ -242,10 +242,10 @@ def run_snippets(python: Path) -> list[Difference]:
 def chosen(names: Sequence[str], training: bool) -> list[str]:
     """Return the lessons named (none named: all), those that train only if they are wanted.
 
-    Raises SourceError for an unknown name.
+    Raises SourceError for an unknown name, and where only lessons that are not wanted are named.
     """
-    return [
-        path.stem
-        for path in lesson_paths(list(names))
-        if training or not read_head(path).get("training")
-    ]
+    paths = lesson_paths(list(names))
+    lessons = [path.stem for path in paths if training or not read_head(path).get("training")]
+    if not lessons:
+        raise SourceError(_("What you name trains a network: add --training."))
+    return lessons

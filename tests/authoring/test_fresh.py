@@ -128,6 +128,9 @@ def test_lessons_that_train_wait_until_they_are_asked_for() -> None:
     few, all_of_them = fresh.chosen([], False), fresh.chosen([], True)
     assert set(all_of_them) - set(few) == {"15-train-your-own"}
     assert fresh.chosen(["04"], False) == ["04-stream"]
+    assert fresh.chosen(["15"], True) == ["15-train-your-own"]
+    with pytest.raises(CourseError, match="--training"):
+        fresh.chosen(["15"], False)
 
 
 FOUND = [

@@ -86,7 +86,12 @@ def assemble(
             text = diagrams.with_picture(text, f"{lesson.number}-{cell.id}", lang)
         cells.append(new_cell(cell.kind, cell.id, text, cell.tags))
     if links := neighbours(lang, previous, following):
-        cells.append(new_cell("markdown", LINKS, links, []))
+        foot = _(
+            "Made with the versions in `requirements.txt`. `notebooks/seen.json` says with which other "
+            "versions this page last gave the same results, and on which day.",
+            lang,
+        )
+        cells.append(new_cell("markdown", LINKS, f"{links}\n\n{foot}", []))
     notebook = nbformat.from_dict({**nbformat.v4.new_notebook(), "cells": cells})
     if lesson.training:  # nbmake reads the time-out, tests/plugin.py the rest
         notebook.metadata["execution"] = {"timeout": TRAINING_TIMEOUT}
@@ -147,10 +152,15 @@ def beside_the_notebooks(lessons: list[Lesson]) -> dict[Path, str]:
     }
 
 
-async def execute(notebook: Any, folder: Path) -> None:
-    """Run all cells in a new kernel whose working folder is `folder`; errors stay in the outputs."""
+async def execute(notebook: Any, folder: Path, python: Path | None = None) -> None:
+    """Run all cells in a new kernel whose working folder is `folder`; errors stay in the outputs.
+
+    The kernel is `python`'s, ours without it.
+    """
     # "auto" encrypts where the kernel can, and spares us a warning where it cannot.
     kernel = AsyncKernelManager(kernel_name="python3", transport_encryption="auto")
+    if python is not None and kernel.kernel_spec is not None:
+        kernel.kernel_spec.argv[0] = str(python)
     client = NotebookClient(
         notebook,
         km=kernel,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -20,7 +21,12 @@ def differences(expected: Any, actual: Any) -> list[tuple[str, str]]:
 
 
 def alike(old: Any, new: Any) -> bool:
-    """Say whether two code cells show the same, as far as the tags of the first one ask for it.
+    """Say whether two code cells show the same, as far as the tags of the first one ask for it."""
+    return same(outputs_text(old), outputs_text(new), old.metadata.get("tags", []))
+
+
+def same(before: str, after: str, tags: Sequence[str]) -> bool:
+    """Say whether two texts that a cell with these tags shows are the same for a reader.
 
     `varies` (timings, measured numbers): digits do not count. `trained` (what a trained network
     gives, which depends on the processor): a number with a decimal point may differ by 0.05, from
@@ -29,8 +35,6 @@ def alike(old: Any, new: Any) -> bool:
     picture only the words in it count. All else must be equal, and so the rows, columns and names
     of a table, and whole numbers.
     """
-    tags = old.metadata.get("tags", [])
-    before, after = outputs_text(old), outputs_text(new)
     if "trained" in tags:
         before, after = without_written(before), without_written(after)
     if "varies" in tags:
@@ -65,16 +69,21 @@ def close(one: str, other: str) -> bool:
 def without_written(text: str) -> str:
     """Return outputs without what a network wrote, the lines of a drawing, and the gaps of columns."""
     text = re.sub(r"^\[image/png\].*", "[image/png]", text, flags=re.MULTILINE)
-    text = re.sub(
-        r"<svg\b.*?</svg>",
-        lambda svg: " ".join(re.findall(r">([^<]*\w[^<]*)<", svg[0])),
-        text,
-        flags=re.DOTALL,
-    )
+    text = words_of_drawings(text)
     for pattern in QUOTED:
         text = pattern.sub('"…"', text)
     text = MEASURED.sub("…", text)
     return re.sub(r"-{3,}", "---", re.sub(r"[ \t]+", " ", text))
+
+
+def words_of_drawings(text: str, between: str = " ") -> str:
+    """Return `text` with, in the place of each SVG, the words in it."""
+    return re.sub(
+        r"<svg\b.*?</svg>",
+        lambda svg: between.join(re.findall(r">([^<]*\w[^<]*)<", svg[0])),
+        text,
+        flags=re.DOTALL,
+    )
 
 
 def outputs_text(cell: Any) -> str:

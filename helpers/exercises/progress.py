@@ -83,7 +83,7 @@ def changing() -> Iterator[dict[str, dict[str, Any]]]:
         return
     try:
         folder().mkdir(parents=True, exist_ok=True)
-        with (folder() / "lock").open("a") as file:
+        with (folder() / "lock").open("a", encoding="utf-8") as file:
             deadline = time.monotonic() + PATIENCE
             while not try_lock(file):
                 if time.monotonic() > deadline:

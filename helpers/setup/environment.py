@@ -74,7 +74,9 @@ def lock(venv: Path) -> Iterator[None]:
     key = hashlib.sha256(os.fsencode(venv)).hexdigest()[:16]
     # On Windows the folder for temporary files is the user's own; another user's lock cannot be opened.
     user = "" if sys.platform == "win32" else f"-{os.getuid()}"
-    with Path(tempfile.gettempdir(), f"course-{key}{user}.lock").open("a") as file:
+    with Path(tempfile.gettempdir(), f"course-{key}{user}.lock").open(
+        "a", encoding="utf-8"
+    ) as file:
         os.set_inheritable(file.fileno(), True)
         if not try_lock(file):
             print(_("Another window is setting up this course; waiting for it."))

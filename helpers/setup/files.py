@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +19,8 @@ if sys.platform == "win32":
 else:
     import fcntl
 
+PAUSES = (0.02, 0.1, 0.5)  # seconds
+
 
 def write_whole(path: Path, text: str) -> None:
     """Write `text` as UTF-8 with \\n line ends; `path` holds the old or the new text, never half of it."""
@@ -28,10 +31,21 @@ def write_whole(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        new.replace(path)
+        _replace(new, path)
     finally:
         with contextlib.suppress(FileNotFoundError):
             new.unlink()
+
+
+def _replace(new: Path, path: Path) -> None:
+    """Give `new` the name `path`. Windows refuses that while another program reads what has it."""
+    for pause in PAUSES if sys.platform == "win32" else ():
+        try:
+            new.replace(path)
+            return
+        except PermissionError:
+            time.sleep(pause)
+    new.replace(path)
 
 
 def is_writable(path: Path) -> bool:

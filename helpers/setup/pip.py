@@ -203,6 +203,13 @@ def failure(said: str, root: Path) -> CourseError:
             "with what training needs).\n"
             "Free about 1 GB (3 GB for training) and go on with the same command:\n\n    {command}"
         )
+    elif "Windows Long Path" in said:
+        text = _(
+            "The path of this folder is too long: Windows allows 260 characters for a whole path, and "
+            "the longest in the environment takes about 170 of them.\n"
+            "Move the course to a shorter path, such as {example}, and type the same command there:\n\n"
+            "    {command}\n\nEverything that pip said: {log}"
+        )
     elif NETWORK_FAILURE.search(said) or SOCKS_FAILURE.search(said):
         text = _(
             "The packages could not be downloaded: the connection failed.\n"
@@ -224,4 +231,5 @@ def failure(said: str, root: Path) -> CourseError:
             "If that does not help, delete the folder .venv first. Everything that pip said: {log}"
         )
     lines = "\n".join("    " + line for line in said.strip().splitlines()[-8:])
-    return CourseError(text.format(lines=lines, command=as_typed(), log=log_of(root)))
+    fields = {"lines": lines, "command": as_typed(), "log": log_of(root), "example": "C:\\course"}
+    return CourseError(text.format(**fields))

@@ -111,7 +111,7 @@ def same_files(one: Path, other: Path) -> bool:
 def lock(path: Path) -> Iterator[None]:
     """Let one process, and in it one thread, at a time do what follows; the system frees it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
+    with path.open("a", encoding="utf-8") as file:
         if not try_lock(file):
             say(_("Another notebook is training this; waiting for it."))
             while not try_lock(file):

@@ -241,8 +241,11 @@ def test_neighbours_are_linked_both_ways(tmp_path: Path) -> None:
     built = builder.assemble_all([first, second])
     link = "[02 · Les oiseaux](02-nests.ipynb) →"
     page = built["01-birds", "fr"]
-    assert link in page.cells[0].source and page.cells[-1].source == link
-    assert built["02-nests", "fr"].cells[-1].source == "← [01 · Les oiseaux](01-birds.ipynb)"
+    links, _, foot = page.cells[-1].source.partition("\n\n")
+    assert link in page.cells[0].source and links == link
+    last = built["02-nests", "fr"].cells[-1].source
+    assert last == f"← [01 · Les oiseaux](01-birds.ipynb)\n\n{foot}"
+    assert "`requirements.txt`" in foot and "`notebooks/seen.json`" in foot
 
 
 def test_a_failed_write_leaves_the_old_file(

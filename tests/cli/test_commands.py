@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from helpers import cli, exercises, i18n
-from helpers.authoring import browser, builder, screenshots, snippet, words
+from helpers.authoring import browser, builder, fresh, pins, screenshots, seen, snippet, words
 from helpers.authoring.problems import Problem
 from helpers.backend import doctor, serving
 from helpers.exercises import progress
@@ -230,6 +230,65 @@ def test_words_are_updated_unless_only_checked(
     monkeypatch.setattr(words, "problems", lambda: problems)
     assert cli.main(["words", *arguments]) == (1 if arguments else 0)
     assert ("'Yes' is fuzzy" in capsys.readouterr().err) is bool(arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "extra"),
+    [
+        (["17"], [], None),
+        (["17", "--pre"], ["--pre"], None),
+        (["17", "--training", "--constraint", "old.txt"], ["--constraint"], "training"),
+    ],
+)
+@pytest.mark.parametrize("changed", [False, True])
+def test_fresh_reports_what_differs_and_notes_what_does_not(
+    changed: bool,
+    arguments: list[str],
+    options: list[str],
+    extra: str | None,
+    inside: list[str | None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    page = fresh.Difference(fresh.SHEET, "stream", "en", "old", "new")
+    made: list[str] = []
+    noted: list[seen.Run] = []
+
+    def make(packages: list[str], options: list[str]) -> Path:
+        made.extend(options)
+        return Path("python")
+
+    monkeypatch.setattr(fresh, "REPORT", tmp_path / "report.md")
+    monkeypatch.setattr(fresh, "make", make)
+    now = {"python": "3.14", **dict.fromkeys(seen.TAUGHT, "9.0")}
+    monkeypatch.setattr(fresh, "versions", lambda python: now)
+    monkeypatch.setattr(fresh, "run_pages", lambda lessons, python: [page] if changed else [])
+    alone = [page._replace(alone=True)] if changed else []
+    monkeypatch.setattr(fresh, "run_snippets", lambda python: alone)
+    monkeypatch.setattr(seen, "note", noted.append)
+    assert cli.main(["fresh", *arguments]) == int(changed)
+    assert inside == [extra] and [one for one in made if one.startswith("--")] == options
+    report, said = (tmp_path / "report.md").read_text("utf-8"), capsys.readouterr().out
+    assert ("<pre>new</pre>" in report) is changed is ("in this run" in said)
+    assert "| openai |" in report and "openai: " in said and str(tmp_path) in said
+    if "--pre" in arguments:
+        assert noted == []
+        return
+    (run,) = noted
+    assert run.versions == now
+    assert (
+        ("17-cheat-sheet" in run.different) is ("17-cheat-sheet/stream" in run.different) is changed
+    )
+    assert "17-cheat-sheet/batch" in run.alike
+
+
+def test_pins_are_made_and_named(
+    inside: list[str | None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(pins, "make", lambda upgrade: [Path(f"upgrade-{upgrade}.txt")])
+    assert cli.main(["pins", "--upgrade"]) == 0
+    assert capsys.readouterr().out == "upgrade-True.txt\n" and inside == [None]
 
 
 def test_screenshots_ask_for_a_browser_before_anything_is_installed(

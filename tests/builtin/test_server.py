@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import SecretStr
 
-from helpers.builtin import MODEL, MODELS, book, chat_request, routes, server, tokens
+from helpers.builtin import MODEL, MODELS, book, chat_request, handler, routes, server, tokens
 from helpers.i18n import LANGUAGES
 from tests.builtin.asking import (
     COUNT,
@@ -272,10 +272,11 @@ def test_usage_has_every_field_that_the_client_knows(client: openai.OpenAI) -> N
 def test_models(client: openai.OpenAI, running: server.Server) -> None:
     import openai
 
-    assert [model.id for model in client.models.list()] == [MODEL, "big"]
+    assert [model.id for model in client.models.list()] == [*MODELS]
     assert client.models.retrieve(MODEL).owned_by == "course"
     with pytest.raises(
-        openai.NotFoundError, match="`gpt-9` does not exist or you do not.*`built-in` and `big`"
+        openai.NotFoundError,
+        match="`gpt-9` does not exist or you do not.*`built-in`, `big` and `built-in-thinking`",
     ):
         client.models.retrieve("gpt-9")
     status, headers, text = request(running, "HEAD", "/v1/models")
@@ -419,7 +420,7 @@ def test_usage_counts_the_whole_conversation(running: server.Server) -> None:
     ]
     usage = post(running, messages=messages, n=2)["usage"]
     texts = ["Be brief.", "I will not.", "", "one two three", COUNT]
-    assert usage["prompt_tokens"] == tokens.count_messages(texts)
+    assert usage["prompt_tokens"] == tokens.count_messages(texts) + tokens.count("f{}")
     assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
 
 
@@ -558,7 +559,7 @@ def test_a_refused_request(
         ("GET", "/v1/chat/completions", None, 405, "cannot GET /v1/chat/completions"),
         ("PUT", "/v1/chat/completions", b"{}", 405, "cannot PUT"),
         ("POST", "/v1/models", b"{}", 405, "cannot POST"),
-        ("GET", "/v1/models/%ff", None, 400, ""),
+        ("GET", "/v1/models/%ff", None, 404, "does not exist"),
         ("GET", "/", None, 404, "GET /"),
         ("GET", "/models", None, 404, "GET /models"),
         ("POST", "/v1/embeddings", b"{}", 404, "POST /v1/embeddings"),
@@ -664,7 +665,7 @@ def test_an_unexpected_error_is_a_500_and_is_logged_without_the_key(
     assert answer["error"]["type"] == "server_error"
     assert "broken on purpose" not in answer["error"]["message"]
     [record] = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert record.name == "helpers.builtin.routes"
+    assert record.name == "helpers.builtin.handler"
     assert "broken on purpose" in caplog.text
     assert KEY not in caplog.text
     caplog.clear()
@@ -680,7 +681,8 @@ ADDRESSES = [
     ("GET", "/v1/models/gpt-9", None, 404),
     ("HEAD", "/v1/models", None, 200),
     ("PUT", "/v1/models", None, 405),
-    ("POST", "/v1/responses", b"{}", 404),
+    ("POST", "/v1/responses", b"{}", 400),
+    ("POST", "/v1/embeddings", b"{}", 404),
     ("OPTIONS", "/v1/models", None, 204),
 ]  # fmt: skip
 
@@ -747,7 +749,6 @@ def test_a_browser_asks_first_and_without_a_key(
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("POST", "/v1/responses"),
         ("POST", "/v1/embeddings"),
         ("POST", "/chat/completions"),
         ("POST", "/v1/chat/completions/"),
@@ -761,7 +762,13 @@ def test_an_unknown_address_is_told_those_that_there_are(
     status, _, text = request(running, method, path, None if method == "GET" else b"{}")
     message = json.loads(text)["error"]["message"]
     assert (status, json.loads(text)["error"]["code"]) == (404, "unknown_url")
-    for word in ("Chat Completions", "POST /v1/chat/completions", "/v1/models", ".chat(", "in /v1"):
+    for word in (
+        "Chat Completions",
+        "POST /v1/chat/completions",
+        "/v1/models",
+        "/v1/responses",
+        "in /v1",
+    ):
         assert word in message
     assert len(message) < 700
 
@@ -776,7 +783,7 @@ def test_a_model_that_there_is_not(running: server.Server, path: str, model: str
     error = json.loads(text)["error"]
     assert (status, error["code"], error["param"]) == (404, "model_not_found", None)
     assert f"The model `{model[:64]}` does not exist or you do not have access" in error["message"]
-    assert "`built-in` and `big`" in error["message"]
+    assert "`built-in`, `big` and `built-in-thinking`" in error["message"]
 
 
 def test_each_model_of_the_list_answers(client: openai.OpenAI) -> None:
@@ -895,7 +902,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[server.Server]:
     """A server that waits 0.3 s for a client."""
     for name in ("HEADER_TIMEOUT", "BODY_TIMEOUT"):
         monkeypatch.setattr(server, name, 0.3)
-    monkeypatch.setattr(routes, "WRITE_TIMEOUT", 0.3)
+    monkeypatch.setattr(handler, "WRITE_TIMEOUT", 0.3)
     started = server.serve(pace=0)
     yield started
     started.close()

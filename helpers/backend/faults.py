@@ -146,6 +146,7 @@ def _provoke(fault: Fault, times: int | None, model: str | None) -> Calls:
     for seconds in (fault.seconds, fault.retry_after or 0):
         if not 0 <= seconds < math.inf:
             raise ValueError(f"seconds must be 0 or more, not {seconds!r}")
-    if fault.kind in COUNTED and not 0 <= fault.after < math.inf:
-        raise ValueError(f"after must be a number of chunks, 0 or more, not {fault.after!r}")
+    least = 1 if fault.kind == "length" else 0  # as with max_tokens
+    if fault.kind in COUNTED and not least <= fault.after < math.inf:
+        raise ValueError(f"after must be a number of tokens, {least} or more, not {fault.after!r}")
     return builtin_server().provoke(fault, times, model)

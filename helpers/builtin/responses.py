@@ -176,7 +176,6 @@ def _response(request: Request, reply: Reply | None, output: list[Any]) -> dict[
         "output": output,
         "parallel_tool_calls": request.parallel,
         "reasoning": {"effort": None, "summary": None, **(given.get("reasoning") or {})},
-        "store": given.get("store") is not False,
         "text": {"format": {"type": "text"}, **(given.get("text") or {})},
         "tool_choice": given.get("tool_choice") or "auto",
         "tools": given.get("tools") or [],
@@ -254,8 +253,7 @@ def _item_events(
     if item["type"] == "function_call":
         kind = "response.function_call_arguments"
         yield from ({"type": f"{kind}.delta", **place, "delta": text} for text in texts)
-        whole = {"name": item["name"], "arguments": item["arguments"]}
-        yield {"type": f"{kind}.done", **place, **whole}
+        yield {"type": f"{kind}.done", **place, "arguments": item["arguments"]}
     for part in item.get("content") or item.get("summary") or []:
         where, part_kind, kind, name = STREAMED[part["type"]]
         place[f"{where}_index"] = 0

@@ -202,11 +202,25 @@ def test_stop_and_max_tokens_through_langchain(chat: ChatOpenAI) -> None:
 
 
 def test_fifty_streams_at_once_each_get_their_own_answer(
-    chat: ChatOpenAI, paced: server.Server
+    chat: ChatOpenAI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = [name for name, entry in ENTRIES.items() if not {"system", "earlier"} & set(entry)]
     cases = [(name, lang) for name in names for lang in LANGUAGES][:50]
     assert len(cases) == 50
+    answer = routes.answer
+    begun: list[int] = []  # with how many of the others unfinished
+    ended = 0
+    deadline = time.monotonic() + 60  # where one has to end before another begins
+
+    def all_at_once(state: routes.State, asked: routes.Asked) -> Iterator[routes.Step]:
+        nonlocal ended
+        begun.append(len(begun) - ended)
+        while len(begun) < 50 and time.monotonic() < deadline:
+            yield 0.01
+        yield from answer(state, asked)
+        ended += 1
+
+    monkeypatch.setattr(routes, "answer", all_at_once)
 
     async def one(name: str, lang: str) -> str:
         return "".join([chunk.text async for chunk in chat.astream(asked(name, lang))])
@@ -214,10 +228,8 @@ def test_fifty_streams_at_once_each_get_their_own_answer(
     async def every() -> list[str]:
         return await asyncio.gather(*(one(*case) for case in cases))
 
-    start = time.perf_counter()
     assert asyncio.run(every()) == [answered(*case) for case in cases]
-    one_by_one = sum(tokens.count(answered(*case)) for case in cases) / paced.pace
-    assert time.perf_counter() - start < one_by_one / 2
+    assert begun == [*range(50)]
 
 
 # Through the openai package
@@ -803,28 +815,41 @@ def test_headers_that_are_too_long(running: server.Server, size: int, status: in
 # Time
 
 
-def test_pace(paced: server.Server, client: openai.OpenAI) -> None:
-    messages: Any = [{"role": "user", "content": asked("token")}]
-    expected = tokens.count(answered("token")) / paced.pace  # about 0.2 s
-    create = client.chat.completions.create
-    create(model=MODEL, messages=messages, max_tokens=1)
+def test_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that goes on only while the answer waits."""
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    count = tokens.count(answered("token"))
 
-    start = time.perf_counter()
-    create(model=MODEL, messages=messages)
-    assert expected <= time.perf_counter() - start < expected + 0.15
+    def times(pace: float, **more: Any) -> list[float]:
+        """Return when each piece of an answer comes, in seconds."""
+        nonlocal now
+        start = now
+        messages = [{"role": "user", "content": asked("token")}]
+        body = json.dumps({"model": MODEL, "messages": messages, **more}).encode()
+        came = []
+        post = routes.Asked("POST", "/v1/chat/completions", {}, body, len(body))
+        for step in routes.answer(routes.State(pace), post):
+            if isinstance(step, float):
+                now += step
+            elif isinstance(step, bytes):
+                came.append(now - start)
+        return came
 
-    start = time.perf_counter()
-    stream = create(model=MODEL, messages=messages, stream=True)
-    times = [time.perf_counter() - start for chunk in stream if chunk.choices[0].delta.content]
-    assert times[0] < expected / 2
-    assert expected <= times[-1] < expected + 0.15
-    middle = times[len(times) // 2]
-    assert expected / 2 - 0.01 <= middle < expected / 2 + 0.1
+    assert times(200) == pytest.approx([count / 200])
+    streamed = times(200, stream=True)  # the role, the tokens, the reason and [DONE]
+    expected = [place / 200 for place in [*range(count + 1), count, count]]
+    assert streamed == pytest.approx(expected)
+    assert times(0) == [0] and set(times(0, stream=True)) == {0}
 
-    paced.pace = 0
+
+def test_the_pace_is_kept_on_the_wire(paced: server.Server, client: openai.OpenAI) -> None:
+    messages: Any = [{"role": "user", "content": COUNT}]
     start = time.perf_counter()
-    create(model=MODEL, messages=messages)
-    assert time.perf_counter() - start < expected / 2
+    for stream in (True, False):
+        answer: Any = client.chat.completions.create(model=MODEL, messages=messages, stream=stream)
+        list(answer)
+    assert time.perf_counter() - start >= 2 * tokens.count(answered("count")) / paced.pace
 
 
 @pytest.mark.parametrize("stream", [True, False])

@@ -22,17 +22,11 @@ RESET = struct.pack("HH" if sys.platform == "win32" else "ii", 1, 0)  # linger f
 logger = logging.getLogger(__name__)
 
 
-class State(routes.State):
-    """A server's state; `answering` is the number of requests that are being answered."""
-
-    answering = 0
-
-
 @stream_request_body
 class Handler(RequestHandler):
     """Takes the steps of an answer: waits, writes, and notices a client that goes away."""
 
-    def initialize(self, server: State) -> None:
+    def initialize(self, server: routes.State) -> None:
         self.server = server
         self.body = bytearray()
         self.received = 0
@@ -123,7 +117,7 @@ class Handler(RequestHandler):
             logger.error("The built-in model failed on a request", exc_info=value)
 
 
-def application(server: State) -> Application:
+def application(server: routes.State) -> Application:
     """Return what answers at all addresses of `server`."""
     return Application(
         [(r".*", Handler, {"server": server})],

@@ -29,17 +29,6 @@ class Server(routes.State):
     """The model in this process, in place of `helpers.builtin.server.Server`."""
 
     url = f"http://{HOST}/v1"
-    refusing = False
-
-    def refuse(self) -> None:
-        self.refusing = True
-
-    def listen(self) -> None:
-        self.refusing = False
-
-    def close(self, patience: float = 0) -> None:
-        """Answer no more."""
-        self.refusing = True
 
     def answer(self, request: httpx2.Request, body: bytes) -> Steps:
         """Yield the steps of an answer, as far as the client waits for them; raise httpx2's errors."""

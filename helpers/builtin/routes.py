@@ -47,13 +47,15 @@ class State:
     `url` is the base URL; `pace` is in tokens per second, 0 for no waiting; `token` what clients
     must send as their key, if anything; `cors` the origin of the web pages that may read the
     answers, "*" for all; `calls` counts the calls, and may make them fail; `cache` knows the
-    prompts that were read.
+    prompts that were read; `answering` is the number of requests that are being answered.
     """
 
     url: str
     token: str | None = None
     cors: str | None = None
     calls: faults.Calls | None = None
+    answering = 0
+    refusing = False
 
     def __init__(self, pace: float) -> None:
         self.pace = pace
@@ -65,11 +67,11 @@ class State:
 
     def refuse(self) -> None:
         """Refuse connections, from now until `listen`."""
-        raise NotImplementedError
+        self.refusing = True
 
     def listen(self) -> None:
         """Take connections again."""
-        raise NotImplementedError
+        self.refusing = False
 
     def provoke(self, fault: faults.Fault, times: int | None, model: str | None) -> faults.Calls:
         """Let `fault` happen from now on, end the one before, and return the calls from now on.

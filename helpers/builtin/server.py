@@ -15,7 +15,7 @@ from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream
 from tornado.netutil import add_accept_handler, bind_sockets
 
-from helpers.builtin import handler
+from helpers.builtin import handler, routes
 
 MAX_DRAIN = 2**30  # bytes that are read and dropped, so that a client is done sending and listens
 SEND_BUFFER = 2**16  # bytes that the system keeps for a client that does not read
@@ -40,7 +40,7 @@ class _HTTPServer(HTTPServer):
         self.connections -= 1
 
 
-class Server(handler.State):
+class Server(routes.State):
     """The running server."""
 
     def __init__(
@@ -83,7 +83,7 @@ class Server(handler.State):
             self._thread.join()
 
     def refuse(self) -> None:
-        """Refuse connections, from now until `listen`; the port stays ours."""
+        """Refuse connections; the port stays ours."""
         self._call(self._refuse())
 
     def listen(self) -> None:

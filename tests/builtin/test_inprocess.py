@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Iterator
 
 import httpx2
 import nbformat
@@ -44,10 +43,8 @@ def test_pages_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def running() -> Iterator[inprocess.Server]:
-    started = inprocess.serve(pace=0)
-    yield started
-    started.close()
+def running() -> inprocess.Server:
+    return inprocess.serve(pace=0)
 
 
 BODY = {"model": "built-in", "messages": [{"role": "user", "content": COUNT}], "stream": True}

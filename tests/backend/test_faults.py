@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from helpers import backend, i18n
 from helpers.backend import choice, faults, settings, variables
-from helpers.builtin import MODEL, routes, server
+from helpers.builtin import MODEL, routes, server, thinking, tokens
 from helpers.i18n import LANGUAGES
 from tests.builtin.asking import COUNT, answered, eventually_idle, request
 
@@ -307,11 +307,12 @@ def post(running: server.Server, **more: Any) -> dict[str, Any]:
 
 
 def deltas(running: server.Server, **more: Any) -> list[dict[str, Any]]:
-    """Return the deltas of a stream, without those that hold nothing."""
+    """Return the deltas of a stream, which has a delta in each chunk, without those that are empty."""
     body = {"model": MODEL, "messages": [{"role": "user", "content": COUNT}], "stream": True}
     text = request(running, "POST", "/v1/chat/completions", body | more)[2]
     chunks = [json.loads(line[6:]) for line in text.split("\n\n") if line.startswith("data: {")]
-    return [choice["delta"] for chunk in chunks for choice in chunk["choices"] if choice["delta"]]
+    found = [chunk["choices"][0]["delta"] for chunk in chunks]
+    return [delta for delta in found if delta]
 
 
 def test_a_refusal(running: server.Server) -> None:
@@ -351,6 +352,7 @@ def test_other_ways(running: server.Server) -> None:
         assert COUNT in whole["choices"][0]["message"]["reasoning_content"]
         assert "usage" not in whole
         pieces = deltas(running, stream_options={"include_usage": True})
+        assert len(pieces) == 1 + thinking.EFFORTS["low"] + tokens.count(ANSWER), "and no usage"
         assert pieces[1]["content"] is None and pieces[1]["reasoning_content"] == "The"
         assert "".join(delta["content"] or "" for delta in pieces) == ANSWER
         assert chat().invoke(COUNT).text == "".join(c.text for c in chat().stream(COUNT)) == ANSWER

@@ -18,7 +18,25 @@ from tests.plugin import page_error
 # First calls, streams, batches and threads, and what is filled into schemas.
 LESSONS = ("en/02-messages", "zh/03-invoke", "fr/04-stream", "en/12-chains")
 BEGIN = "import sys\nsys.modules['jsonschema_rs'] = None"  # which no browser has
-END = "import os\nprint(os.environ['OPENAI_BASE_URL'], 'helpers.builtin.server' in sys.modules)"
+END = """
+import os
+from helpers.builtin import fill
+print(os.environ["OPENAI_BASE_URL"], "helpers.builtin.server" in sys.modules)
+print(fill.compact(fill.fill({SCHEMA}, "Ada is 36, likes tea and lives in 'Paris'.")))
+"""
+SCHEMA = {
+    "type": "object",
+    "$defs": {"Age": {"type": "integer", "minimum": 18}},
+    "properties": {
+        "town": {"type": "string"},
+        "age": {"$ref": "#/$defs/Age"},
+        "drink": {"enum": ["coffee", "tea"]},
+        "notes": {"anyOf": [{"type": "null"}, {"type": "array", "items": {"type": "number"}}]},
+        "kind": {"const": "person"},
+    },
+    "required": ["town", "age", "drink", "notes", "kind"],
+}
+FILLED = '{"town":"Paris","age":36,"drink":"tea","notes":[1],"kind":"person"}'
 
 
 def test_pages_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,13 +48,13 @@ def test_pages_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
         for cell in page.cells:
             cell.id = f"{name[3:5]}-{cell.id}"[:64]
     pages = copy.deepcopy(committed)
-    first, last = map(nbformat.v4.new_code_cell, (BEGIN, END))
+    first, last = map(nbformat.v4.new_code_cell, (BEGIN, END.replace("{SCHEMA}", repr(SCHEMA))))
     cells = [first, *(cell for page in pages for cell in page.cells), last]
     one = nbformat.v4.new_notebook(cells=cells, metadata=pages[0].metadata)
     resources = {"metadata": {"path": str(folder / "en")}}
     client = NotebookClient(one, resources=resources, coalesce_streams=True, record_timing=False)
     client.execute()
-    assert last.outputs[0].text == "http://built-in.invalid/v1 False\n"
+    assert last.outputs[0].text == f"http://built-in.invalid/v1 False\n{FILLED}\n"
     for name, before, after in zip(LESSONS, committed, pages, strict=True):
         error = page_error(before, after)
         assert error is None, f"{name}: {error and error.trace}"

@@ -342,7 +342,7 @@ def test_answers_that_break_off(running: server.Server) -> None:
             chat().with_structured_output({"title": "X", **SCHEMA}).invoke(COUNT)
         called = chat().bind_tools([function], tool_choice="any").invoke(COUNT)
     assert called.response_metadata["finish_reason"] == "length"
-    assert [call["args"] for call in called.invalid_tool_calls] == ['{"x"']  # type: ignore[attr-defined]
+    assert [call["args"] for call in called.invalid_tool_calls] == ['{"x"']
 
 
 def test_other_ways(running: server.Server) -> None:

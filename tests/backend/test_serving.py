@@ -310,7 +310,10 @@ def test_a_token_that_an_env_file_keeps(token: str, tmp_path: Path) -> None:
 
 
 def test_what_it_speaks_is_said(run: Callable[..., Served]) -> None:
-    assert "Chat Completions, and its models are built-in, big." in run().output
+    assert (
+        "Chat Completions and Responses, and its models are built-in, big, built-in-thinking."
+        in run().output
+    )
 
 
 @pytest.mark.parametrize("cors", [None, "*", "https://example.org"])

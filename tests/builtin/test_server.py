@@ -230,6 +230,7 @@ def test_fifty_streams_at_once_each_get_their_own_answer(
 
     assert asyncio.run(every()) == [answered(*case) for case in cases]
     assert begun == [*range(50)]
+    assert time.monotonic() < deadline, "all were under way at once"
 
 
 # Through the openai package

@@ -49,6 +49,7 @@ PARTS = {
     "input_image": "image_url",
     "refusal": "refusal",
 }
+TOOL = ("type", "name", "description", "parameters", "strict")
 # What chat completions call a parameter, and its name here, for errors.
 NAMES = {
     "response_format.json_schema": "text.format",
@@ -171,15 +172,14 @@ def _response(request: Request, reply: Reply | None, output: list[Any]) -> dict[
         "status": "in_progress" if not reply else "incomplete" if reason else "completed",
         "error": None,
         "incomplete_details": reason and {"reason": reason},
-        "metadata": given.get("metadata") or {},
         "model": request.model,
         "output": output,
         "parallel_tool_calls": request.parallel,
-        "reasoning": {"effort": None, "summary": None, **(given.get("reasoning") or {})},
-        "text": {"format": {"type": "text"}, **(given.get("text") or {})},
-        "tool_choice": given.get("tool_choice") or "auto",
-        "tools": given.get("tools") or [],
-        "truncation": "disabled",
+        "tool_choice": request.tool_choice,
+        "tools": [
+            {name: tool.get(name) for name in TOOL if name in tool}
+            for tool in given.get("tools") or []
+        ],
         "usage": None,
     } | {name: given.get(name) for name in echoed}
     if reply:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import Any
 
@@ -64,6 +65,9 @@ def check(path: str, status: int, text: str) -> None:
 
 def validate(kind: Any, value: Any) -> None:
     """Raise ValueError unless `value` is one of the openai package's types, and has nothing more."""
-    found = pydantic.TypeAdapter(kind).validate_json(json.dumps(value), strict=True)
+    found = _adapter(kind).validate_json(json.dumps(value), strict=True)
     if unknown := unknown_fields(found):
         raise ValueError(f"{type(found).__name__} has no {', '.join(unknown)}")
+
+
+_adapter = functools.cache(pydantic.TypeAdapter)

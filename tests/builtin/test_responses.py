@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from langchain_core.messages import AIMessageChunk
 from langchain_openai import ChatOpenAI
 
-from helpers.builtin import MODEL, THINKING, server, tokens
+from helpers.builtin import MODEL, THINKING, routes, server, tokens
 from tests.builtin.asking import COUNT, answered, asked, request
 
 WEATHER = {
@@ -123,3 +124,31 @@ def test_what_is_sent_and_said_of_it(running: server.Server) -> None:
 def test_a_refused_request(running: server.Server, change: dict[str, Any], param: str) -> None:
     status, answer = post(running, **{"input": COUNT, **change})
     assert (status, answer["error"]["param"]) == (400, param)
+
+
+def test_no_input_is_a_defect() -> None:
+    generator = random.Random(5)
+    atoms = [None, True, 0, -1, 10**30, "", "user", "message", "\ud800", "function", [], {}, [{}]]
+    atoms += ["reasoning", "function_call", "function_call_output", "input_image", "json_schema"]
+    keys = ["role", "content", "type", "text", "call_id", "name", "format", "effort", "output"]
+    keys += ["arguments", "image_url", "detail", "summary", "tools", "mode", "schema", "strict"]
+    names = ["input", "tools", "tool_choice", "text", "reasoning", "include", "instructions"]
+    names += ["max_output_tokens", "stream", "metadata", "model", "parallel_tool_calls"]
+
+    def value(depth: int) -> Any:
+        kind = generator.randrange(3) if depth else 2
+        if kind == 0:
+            return [value(depth - 1) for _ in range(generator.randrange(3))]
+        if kind == 1:
+            return {key: value(depth - 1) for key in generator.sample(keys, 4)}
+        return generator.choice(atoms)
+
+    statuses = set()
+    for _ in range(2000):
+        change = {name: value(4) for name in generator.sample(names, 2)}
+        sent = {"model": THINKING, "input": COUNT, "tools": [WEATHER], **change}
+        body = json.dumps(sent).encode()
+        asked_for = routes.Asked("POST", "/v1/responses", {}, body, len(body))
+        steps = list(routes.answer(routes.State(0), asked_for))
+        statuses |= {step.status for step in steps if isinstance(step, routes.Head)}
+    assert statuses == {200, 400, 404}

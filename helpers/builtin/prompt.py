@@ -14,7 +14,7 @@ from helpers.builtin.book import Message
 # https://platform.openai.com/docs/guides/prompt-caching
 CACHED_FROM = 128  # tokens
 CACHED_STEP = 16  # tokens
-MAX_KEPT = 20_000  # beginnings of prompts
+MAX_KEPT = 20_000  # beginnings of prompts; then it begins anew
 
 
 def read(data: dict[str, Any], messages: Sequence[Message]) -> list[str]:
@@ -65,6 +65,8 @@ class Cache:
                 continue
             if (beginning := digest.digest()) in self._kept:
                 cached = end
-            elif len(self._kept) < MAX_KEPT:
+            else:
+                if len(self._kept) >= MAX_KEPT:
+                    self._kept.clear()
                 self._kept.add(beginning)
         return cached

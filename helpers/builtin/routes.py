@@ -33,6 +33,8 @@ from helpers.builtin.wire import RequestError
 
 MAX_BODY = 2**20  # bytes of a request
 MAX_HEAD = 2**16  # characters of its headers
+JSON = {"Content-Type": "application/json; charset=UTF-8"}
+EVENTS = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache"}
 
 ADDRESSES = (
     "This server speaks Chat Completions and Responses. It has POST /v1/chat/completions, "
@@ -187,15 +189,9 @@ def _json(
     state: State, value: Any, status: int = 200, more: Mapping[str, str] | None = None
 ) -> Iterator[Step]:
     text = json.dumps(value).encode()
-    yield _json_head(state, len(text), status, more)
+    length = {"Content-Length": str(len(text))}
+    yield Head(status, {**shared_headers(state), **JSON, **length, **(more or {})})
     yield text
-
-
-def _json_head(
-    state: State, length: int, status: int = 200, more: Mapping[str, str] | None = None
-) -> Head:
-    headers = {"Content-Type": "application/json; charset=UTF-8", "Content-Length": str(length)}
-    return Head(status, {**shared_headers(state), **headers, **(more or {})})
 
 
 def _respond(state: State, asked: Asked) -> Iterator[Step]:
@@ -300,40 +296,53 @@ def _completed(talk: Interface, state: State, asked: Asked, call: faults.Call) -
         request = replace(request, cached=cached, aloud=aloud)
     make = talk.misformatted if fault.kind == "wrong_format" else talk.replies
     replies = conduct.replies(request, make, fault)
-    write = _stream if request.stream else _whole
-    yield from write(talk, state, request, replies, call)
+    clock = _clock(asked, request, replies, state.pace)
+    headers = shared_headers(state)
+    if request.stream:
+        yield from _stream(talk.chunks(request, replies), talk.end, headers, call, clock)
+    else:
+        yield _wait(clock[-1])
+        yield from _whole(talk.completion(request, replies), headers, call)
 
 
-def _wait(start: float, pace: float, written: int) -> float:
-    """Return how many seconds there are until that many tokens are written."""
-    return max(0.0, start + written / pace - time.monotonic()) if pace else 0.0
+def _clock(asked: Asked, request: Any, replies: Sequence[Reply], pace: float) -> list[float]:
+    """Return when 0, 1, 2, … tokens are written, by `time.monotonic`."""
+    now, longest = time.monotonic(), max(reply.length() for reply in replies)
+    return [now + (written / pace if pace else 0) for written in range(longest + 1)]
+
+
+def _wait(due: float) -> float:
+    """Return how many seconds there are until then."""
+    return max(0.0, due - time.monotonic())
 
 
 def _whole(
-    talk: Interface, state: State, request: Any, replies: Sequence[Reply], call: faults.Call
+    completion: dict[str, Any], headers: dict[str, str], call: faults.Call
 ) -> Iterator[Step]:
-    yield _wait(time.monotonic(), state.pace, max(reply.length() for reply in replies))
-    completion = talk.completion(request, replies)
     faults.other_ways(call.fault.ways, completion)
     text = json.dumps(completion).encode()
     half = text[: len(text) // 2]
-    yield _json_head(state, len(half if call.fault.kind == "malformed" else text))
+    sent = half if call.fault.kind == "malformed" else text
+    yield Head(200, {**headers, **JSON, "Content-Length": str(len(sent))})
     if call.fault.kind == "cut":
         yield half
         raise Broken(faults.CUT)
     call.end("200")  # before the client has the answer, and counts
-    yield half if call.fault.kind == "malformed" else text
+    yield sent
 
 
 def _stream(
-    talk: Interface, state: State, request: Any, replies: Sequence[Reply], call: faults.Call
+    chunks: Iterator[tuple[int, dict[str, Any]]],
+    end: bytes,
+    headers: dict[str, str],
+    call: faults.Call,
+    clock: Sequence[float],
 ) -> Iterator[Step]:
-    start, pace, fault = time.monotonic(), state.pace, call.fault
-    kind = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache"}
-    yield Head(200, {**shared_headers(state), **kind})
+    fault = call.fault
+    yield Head(200, {**headers, **EVENTS})
     after = fault.after if fault.kind in faults.IN_STREAMS else math.inf
-    for written, chunk in talk.chunks(request, replies):
-        yield _wait(start, pace, written)
+    for written, chunk in chunks:
+        yield _wait(clock[written])
         if fault.ways and not faults.other_ways(fault.ways, chunk):
             continue
         data = json.dumps(chunk, separators=(",", ":")).encode()
@@ -353,4 +362,4 @@ def _stream(
     if fault.kind == "cut":
         raise Broken(faults.CUT)
     call.end("200")
-    yield talk.end
+    yield end

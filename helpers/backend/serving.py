@@ -50,7 +50,7 @@ def run(
         serving = _(
             "The built-in model answers at {url}.\n"
             "Your students write into their .env:\n\n    {lines}\n\n"
-            "It speaks OpenAI's Chat Completions, and its models are {models}. "
+            "It speaks OpenAI's Chat Completions and Responses, and its models are {models}. "
             "Ctrl-C stops it, once the answers under way are finished."
         )
         url = address_for_students(server.url)

@@ -211,7 +211,12 @@ def test_a_call_under_way_is_shown_so() -> None:
 def test_retries_wait_as_long_as_they_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
     sleep = time.sleep
-    monkeypatch.setattr(time, "sleep", lambda seconds: (waited.append(seconds), sleep(seconds)))
+
+    def noted(seconds: float) -> None:
+        waited.append(seconds)
+        sleep(seconds)
+
+    monkeypatch.setattr(time, "sleep", noted)
     calls = faults.rate_limit(retry_after=0.3, times=2)
     text = chat(retries=2).invoke(COUNT).text
     assert text == ANSWER

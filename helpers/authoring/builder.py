@@ -16,6 +16,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 from helpers.authoring import diagrams, rules, stable
+from helpers.authoring.minutes import LONGEST, minutes
 from helpers.authoring.problems import Problem
 from helpers.authoring.source import (
     LINKS,
@@ -45,8 +46,8 @@ LANGUAGE_NAMES = {"en": "English", "zh": "中文", "fr": "Français"}
 def header(lesson: Lesson, lang: str, previous: Lesson | None, following: Lesson | None) -> str:
     """Return the lesson's first cell: title, length, links to the other languages, goal, neighbours."""
     goal = lesson.cells[0].source(lang).partition("\n")[2]
-    length = _("About {minutes} minutes", lang).format(minutes=lesson.minutes)
-    facts = [_("To look things up", lang) if lesson.minutes is None else length]
+    length = _("About {minutes} minutes", lang).format(minutes=minutes(lesson, lang))
+    facts = [_("To look things up", lang) if lesson.sheet else length]
     facts += [
         f"[{LANGUAGE_NAMES[other]}](../{other}/{lesson.name}.ipynb)"
         for other in LANGUAGES
@@ -362,12 +363,20 @@ def status() -> str:
     """
     problems = check([])
     lines = []
-    for path in lesson_paths():
-        own = [problem for problem in problems if problem.lesson == path.stem]
-        lines.append(f"{path.stem}:{'' if own else ' ready'}")
+    for lesson in read_course()[0]:
+        own = [problem for problem in problems if problem.lesson == lesson.name]
+        lines.append(
+            f"{lesson.name}:{'' if own else ' ready'}{'' if lesson.sheet else too_long(lesson)}"
+        )
         lines += [f"  {replace(problem, lesson='')}" for problem in own]
         problems = [problem for problem in problems if problem not in own]
     return "\n".join([*lines, *map(str, problems)])
+
+
+def too_long(lesson: Lesson) -> str:
+    """Return what `status` says of a lesson that is longer than a lesson should be."""
+    longest = max(minutes(lesson, lang) for lang in LANGUAGES)
+    return f", {longest} minutes, over {LONGEST}" if longest > LONGEST else ""
 
 
 def translated(lesson: str, cell: str, lang: str) -> str:

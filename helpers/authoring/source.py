@@ -86,13 +86,14 @@ class Cell:
 class Lesson:
     """One lesson as its source says it; `problems` lists what was wrong in reading it, see rules.check.
 
-    `training` says that it needs the packages of setup/requirements/training.txt.
+    `sheet` says that it is there to look things up, without exercises, `training` that it needs the
+    packages of setup/requirements/training.txt.
     """
 
     name: str  # "04-stream"
-    minutes: int | None  # None: a sheet, to look things up, without exercises
     cells: list[Cell]
     problems: list[Problem]
+    sheet: bool = False
     training: bool = False
 
     @property
@@ -189,11 +190,11 @@ def read_lesson(path: Path) -> Lesson:
         try:
             text = read_text(file)
             if hidden := invisible(text):
-                return Lesson(name, 0, [], [unseen(name, file, *one) for one in hidden])
+                return Lesson(name, [], [unseen(name, file, *one) for one in hidden])
             notebook = jupytext.reads(text, fmt="md:myst")
         except (ValueError, yaml.YAMLError, MystMetadataParsingError, ValidationError) as error:
             what = f"{file.name} cannot be read as MyST Markdown: {error}"
-            return Lesson(name, 0, [], [Problem(name, "", "", what)])
+            return Lesson(name, [], [Problem(name, "", "", what)])
         own = cells_in(notebook.cells, file, name, problems)
         for cell in own:
             if ("." in cell.id) is (file == path):
@@ -202,15 +203,12 @@ def read_lesson(path: Path) -> Lesson:
                 problems.append(Problem(name, cell.id, "en", what))
         cells += own
         head = head or notebook.metadata
-    minutes = head.get("minutes")
-    if isinstance(minutes, int) is (head.get("sheet") is True):
-        what = "the file's head must give `minutes: N`, the lesson's length in minutes, or `sheet: true`"
-        problems.append(Problem(name, "title", "en", what))
-    training = head.get("training", False)
-    if not isinstance(training, bool):
-        what = "in the file's head, `training:` is true or it is not there"
-        problems.append(Problem(name, "title", "en", what))
-    return Lesson(name, minutes, cells, problems, training is True)
+    for key in ("sheet", "training"):
+        if not isinstance(head.get(key, False), bool):
+            what = f"in the file's head, `{key}:` is true or it is not there"
+            problems.append(Problem(name, "title", "en", what))
+    sheet, training = (head.get(key) is True for key in ("sheet", "training"))
+    return Lesson(name, cells, problems, sheet, training)
 
 
 def unseen(lesson: str, file: Path, line: int, character: str) -> Problem:

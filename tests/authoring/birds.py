@@ -7,7 +7,7 @@ from pathlib import Path
 from helpers.authoring.source import Lesson, files, read_lesson
 
 GOOD = """---
-minutes: 5
+training: false
 ---
 
 +++ {"id": "title", "lang": "en"}

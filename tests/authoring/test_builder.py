@@ -105,7 +105,7 @@ def test_a_lesson_that_trains_is_marked_and_left_out_where_that_cannot_be(
     path = course / "source" / "01-birds.md"
     other = path.read_text("utf-8")
     (course / "source" / "02-nests.md").write_text(other, "utf-8")
-    path.write_text(other.replace("minutes: 5", "minutes: 5\ntraining: true"), "utf-8")
+    path.write_text(other.replace("training: false", "training: true"), "utf-8")
     monkeypatch.setattr(trained, "PACKAGES", ("json", "nowhere_to_be_found"))
     assert lines(builder.build([])) == [
         "01-birds: not built, it needs nowhere_to_be_found: " + typed("training")

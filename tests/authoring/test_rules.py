@@ -43,8 +43,7 @@ from tests.authoring.birds import GOOD, TEXTS, broken, write
         ("## Why", "# Why", "why", "en", "level 1"),
         ("# Birds\n\nYou", "# Birds\nYou", "title", "en", "must be"),
         ('{"id": "title", "lang": "en"}', '{"id": "head", "lang": "en"}', "title", "en", "first cell"),
-        ("minutes: 5", "hours: 1", "title", "en", "minutes"),
-        ("minutes: 5", "minutes: 5\nsheet: true", "title", "en", "or `sheet: true`"),
+        ("training: false", "sheet: 1", "title", "en", "`sheet:` is true or"),
         ('bird = "perroquet"  # @fr', "bird = parrot  # @fr", "call", "fr", "another program"),
         ('bird = "perroquet"  # @fr\n', "", "call", "fr", "no line marked"),
         ('bird = "perroquet"  # @fr\n', 'bird = "perroquet"  # @fr\nmore = 1  # @fr\n', "call", "fr", "another program"),
@@ -62,8 +61,8 @@ def test_each_problem_names_lesson_cell_and_language(
 
 
 def test_a_sheet_has_no_length(tmp_path: Path) -> None:
-    lesson = broken(tmp_path, "minutes: 5", "sheet: true")
-    assert (rules.check(lesson), lesson.minutes) == ([], None)
+    lesson = broken(tmp_path, "training: false", "sheet: true")
+    assert (rules.check(lesson), lesson.sheet) == ([], True)
     assert "To look things up · " in header(lesson, "en", None, None)
 
 

@@ -24,7 +24,7 @@ def test_a_lesson_is_read_from_its_two_files(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD, TEXTS)
     lesson = read_lesson(path)
     assert rules.check(lesson) == []
-    assert (lesson.name, lesson.number, lesson.minutes) == ("01-birds", "01", 5)
+    assert (lesson.name, lesson.number, lesson.sheet) == ("01-birds", "01", False)
     assert [lesson.title(lang) for lang in LANGUAGES] == ["Birds", "鸟", "Les oiseaux"]
     shown = ["title", "why", "call", "exercise"]
     hidden = ["exercise.correct", "exercise.wrong.silent"]
@@ -61,15 +61,15 @@ def test_a_translation_at_the_start_of_the_second_file_is_not_one_of_the_firsts_
 
 def test_a_lesson_that_trains_says_so_in_its_head(tmp_path: Path) -> None:
     assert read_lesson(write(tmp_path, GOOD)).training is False
-    lesson = broken(tmp_path, "minutes: 5", "minutes: 5\ntraining: true")
+    lesson = broken(tmp_path, "training: false", "training: true")
     assert lesson.training is True and lesson.problems == []
-    (problem,) = broken(tmp_path, "minutes: 5", "minutes: 5\ntraining: torch").problems
+    (problem,) = broken(tmp_path, "training: false", "training: torch").problems
     assert "`training:` is true" in problem.what
 
 
 def test_the_head_alone_is_read_without_the_rest(tmp_path: Path) -> None:
-    path = write(tmp_path, GOOD.replace("minutes: 5", "minutes: 5\ntraining: true"))
-    assert read_head(path) == {"minutes": 5, "training": True}
+    path = write(tmp_path, GOOD.replace("training: false", "training: true"))
+    assert read_head(path) == {"training": True}
     path.write_text("# Birds\n\n---\n", encoding="utf-8")
     assert read_head(path) == {}
 
@@ -92,11 +92,11 @@ def test_a_file_that_is_no_lesson_is_one_problem(tmp_path: Path, text: str, numb
 def test_a_byte_order_mark_and_other_line_ends_are_read_over(
     tmp_path: Path, number: int, ends: str
 ) -> None:
-    path = write(tmp_path, GOOD.replace("minutes: 5", "minutes: 7\ntraining: true"), TEXTS)
+    path = write(tmp_path, GOOD.replace("training: false", "training: true"), TEXTS)
     file = files(path)[number]
     file.write_bytes(file.read_text("utf-8").replace("\n", ends).encode("utf-8-sig"))
     lesson = read_lesson(path)
-    assert rules.check(lesson) == [] and (lesson.minutes, len(lesson.cells)) == (7, 6)
+    assert rules.check(lesson) == [] and len(lesson.cells) == 6
     assert read_head(path)["training"] is True
 
 

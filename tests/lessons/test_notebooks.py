@@ -96,7 +96,11 @@ def test_the_first_page_lists_the_lessons_and_its_links_lead_somewhere(lang: str
     text = (ROOT / README[lang]).read_text("utf-8")
     for lesson in LESSONS:
         title = page(lesson, lang).cells[0].source.partition("\n")[0].partition(" · ")[2]
-        assert title and f"[{title}](notebooks/{lang}/{lesson}.ipynb)" in text
+        length = re.search(
+            r"\d+", page(lesson, lang).cells[0].source.split("\n\n")[1].split(" · ")[0]
+        )
+        row = f"[{title}](notebooks/{lang}/{lesson}.ipynb) | {length[0] if length else ''}"
+        assert title and row in text, "python3 -m helpers status computes the minutes"
     for link in re.findall(r"\]\(([^)\s]+)\)", text):
         assert "://" in link or (ROOT / link).exists(), link
     for command in ("python3 -m helpers lab", "python3 -m helpers test"):

@@ -192,6 +192,11 @@ def default_env_file() -> Path:
     return Path(os.environ.get(ENV_FILE_VARIABLE) or ENV_FILE)
 
 
+def is_other_env_file() -> bool:
+    """Say whether another file than the learner's `.env` was named, as for building and testing."""
+    return bool(os.environ.get(ENV_FILE_VARIABLE))
+
+
 def _similar(name: str) -> str:
     """Return the known name that was probably meant, "" for none."""
     letters = {known.replace("_", ""): known for known in reversed(KNOWN)}

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from helpers.builtin import schemas
+from helpers.builtin import MODELS, schemas
 from helpers.builtin.book import Message
 from helpers.builtin.wire import (
     RequestError,
@@ -36,7 +36,7 @@ ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 PARTS = {"image_url": "user", "input_audio": "user", "file": "user", "refusal": "assistant"}
 IMAGE_ADDRESS = re.compile(r"https?://|data:image/\w+;base64,")
 
-# The answers are prepared, so these are checked and otherwise do nothing.
+# The built-in model's answers are prepared, so these are checked and otherwise do nothing there.
 RANGES: dict[str, tuple[str, float, float]] = {
     "temperature": ("number", 0, 2),
     "top_p": ("number", 0, 1),
@@ -118,12 +118,14 @@ class Request:
     parallel: bool = True
     schema: dict[str, Any] | None = None
     top_logprobs: int | None = None
+    temperature: float | None = None
+    seed: int | None = None
 
 
-def parse(body: bytes) -> Request:
+def parse(body: bytes, models: Collection[str] = MODELS) -> Request:
     """Return the request that `body` holds; raise RequestError where OpenAI would refuse it."""
     data = load(body)
-    named = model(get(data, "model", "string", required=True))
+    named = model(get(data, "model", "string", required=True), models)
     messages = _messages(get(data, "messages", "array", required=True))
     parameters(data, PARAMETERS, REFUSED)
     for name, (kind, least, most) in RANGES.items():
@@ -158,6 +160,8 @@ def parse(body: bytes) -> Request:
         parallel=get(data, "parallel_tool_calls", "boolean") is not False,
         schema=_schema(data, messages),
         top_logprobs=(top_logprobs or 0) if logprobs else None,
+        temperature=data.get("temperature"),
+        seed=data.get("seed"),
     )
 
 

@@ -11,9 +11,10 @@ import math
 import struct
 import sys
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from socket import SO_LINGER, SOL_SOCKET
-from typing import Any, NamedTuple, NoReturn, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar
 
 from tornado.iostream import StreamClosedError
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
@@ -33,6 +34,7 @@ ADDRESSES = (
 )
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class State(Protocol):
@@ -41,9 +43,10 @@ class State(Protocol):
     `pace` is in tokens per second, 0 for no waiting; `token` what clients must send as their key,
     if anything; `cors` the origin of the web pages that may read the answers, "*" for all;
     `calls` counts the calls, and may make them fail; `answering` is the number of requests that
-    are being answered.
+    are being answered; `source` is who answers.
     """
 
+    source: Source
     pace: float
     token: str | None
     cors: str | None
@@ -55,23 +58,42 @@ class State(Protocol):
 
 
 class Interface(NamedTuple):
-    """One of OpenAI's interfaces: how a request is read, answered, misanswered and put on the wire."""
+    """One of OpenAI's interfaces: how a request is read, answered, misanswered and put on the wire.
+
+    Replies that are `live` are written while one iterates over them, which takes its time.
+    """
 
     parse: Callable[[bytes], Any]
-    replies: Callable[[Any], list[Reply]]
-    misformatted: Callable[[Any], list[Reply]]
-    completion: Callable[[Any, Sequence[Reply]], dict[str, Any]]
-    chunks: Callable[[Any, Sequence[Reply]], Iterator[tuple[int, dict[str, Any]]]]
+    replies: Callable[[Any], list[Any]]
+    misformatted: Callable[[Any], list[Any]]
+    completion: Callable[[Any, Sequence[Any]], dict[str, Any]]
+    chunks: Callable[[Any, Sequence[Any]], Iterator[tuple[int, dict[str, Any]]]]
+    live: bool = False
 
 
-CHAT = Interface(
-    chat_request.parse,
-    answers.replies,
-    answers.misformatted,
-    chat_reply.completion,
-    chat_reply.chunks,
+class Source(NamedTuple):
+    """Who answers: the names of the models, and the interfaces by their addresses."""
+
+    models: Sequence[str]
+    interfaces: Mapping[str, Interface]
+
+
+CHAT_ADDRESS = "/v1/chat/completions"
+BUILTIN = Source(
+    MODELS,
+    {
+        CHAT_ADDRESS: Interface(
+            chat_request.parse,
+            answers.replies,
+            answers.misformatted,
+            chat_reply.completion,
+            chat_reply.chunks,
+        ),
+        "/v1/completions": Interface(
+            legacy.parse, legacy.replies, legacy.replies, legacy.completion, legacy.chunks
+        ),
+    },
 )
-TEXT = Interface(legacy.parse, legacy.replies, legacy.replies, legacy.completion, legacy.chunks)
 
 
 @stream_request_body
@@ -79,10 +101,12 @@ class _Handler(RequestHandler):
     """What all addresses share: the body's limit, errors as JSON and a client that goes away."""
 
     methods: tuple[str, ...] = ()  # of this address, besides OPTIONS
+    interface: Interface
 
-    def initialize(self, server: State, interface: Interface = CHAT) -> None:
+    def initialize(self, server: State, interface: Interface | None = None) -> None:
         self.server = server
-        self.interface = interface
+        if interface:
+            self.interface = interface
         self.body = bytearray()
         self.received = 0
         self.retry_after: float | None = None  # seconds, for an error's header
@@ -219,6 +243,9 @@ class _Completions(_Handler):
             await self.pause(self.fault.seconds)
 
     async def whole(self, request: Any, replies: Sequence[Reply]) -> None:
+        if self.interface.live:
+            async for _written in self.made(chain(*replies)):
+                pass
         await self.wait(*self.clock(), max(reply.length() for reply in replies))
         completion = self.interface.completion(request, replies)
         if self.fault.kind not in ("cut", "malformed"):
@@ -238,7 +265,7 @@ class _Completions(_Handler):
         self.set_header("Cache-Control", "no-cache")
         start, pace = self.clock()
         after = self.fault.after
-        for written, chunk in self.interface.chunks(request, replies):
+        async for written, chunk in self.made(self.interface.chunks(request, replies)):
             await self.wait(start, pace, written)
             data = json.dumps(chunk, separators=(",", ":"))
             if written > after:
@@ -254,6 +281,22 @@ class _Completions(_Handler):
         if self.fault.kind == "cut":
             self.abort(faults.CUT)
         await self.taken(self.finish("data: [DONE]\n\n"))
+
+    async def made(self, parts: Iterator[T]) -> AsyncIterator[T]:
+        """Yield the parts of an answer; raise StreamClosedError if the client of a live one goes.
+
+        A live one is made in the loop's other thread, a part of each answer after the other.
+        """
+        while True:
+            if self.interface.live:
+                part = await asyncio.to_thread(next, parts, None)
+                if self.gone.done():
+                    raise StreamClosedError
+            else:
+                part = next(parts, None)
+            if part is None:
+                return
+            yield part
 
     def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> asyncio.Future[None]:
         # Before the client has the answer, and counts.
@@ -307,12 +350,13 @@ class _Models(_Handler):
     methods = ("GET", "HEAD")
 
     async def answer(self, *arguments: str) -> None:
+        names = self.server.source.models
         models = [
             {"id": name, "object": "model", "created": chat_reply.CREATED, "owned_by": "course"}
-            for name in MODELS
+            for name in names
         ]
         if arguments:
-            self.finish(models[MODELS.index(wire.model(*arguments))])
+            self.finish(models[names.index(wire.model(arguments[0], names))])
         else:
             self.finish({"object": "list", "data": models})
 
@@ -333,8 +377,10 @@ def application(server: State) -> Application:
     shared = {"server": server}
     return Application(
         [
-            (r"/v1/chat/completions", _Completions, {**shared, "interface": CHAT}),
-            (r"/v1/completions", _Completions, {**shared, "interface": TEXT}),
+            *(
+                (address, _Completions, {**shared, "interface": interface})
+                for address, interface in server.source.interfaces.items()
+            ),
             (r"/v1/models", _Models, shared),
             (r"/v1/models/(.+)", _Models, shared),
         ],

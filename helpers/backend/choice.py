@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -24,13 +25,16 @@ from helpers.i18n import _
 from helpers.setup.processes import typed
 
 if TYPE_CHECKING:
-    from helpers.builtin.server import Server
+    from helpers.builtin.routes import State
 
 OPENAI_DEFAULT_MODEL = "gpt-6-luna"
+IN_PROCESS_VARIABLE = (
+    "COURSE_IN_PROCESS"  # set, the built-in model opens no socket, as in a browser
+)
 
 _model = ""  # the name that the last start() returned
 _asked: tuple[str | Path | None, bool] = (None, False)  # its `env_file` and `builtin`
-_server: Server | None = None  # the built-in model, once it runs
+_server: State | None = None  # the built-in model, once it runs
 
 
 def start(
@@ -107,7 +111,7 @@ def current_model() -> str:
     return _model
 
 
-def builtin_server() -> Server:
+def builtin_server() -> State:
     """Return the built-in model; raise BackendError where this notebook talks to another."""
     if _server is None or os.environ.get("OPENAI_BASE_URL") != _server.url:
         message = _(
@@ -130,11 +134,9 @@ def _use_openai(settings: Settings, key: str) -> tuple[str, list[str]]:
 def _use_builtin(settings: Settings, asked: bool) -> tuple[str, list[str]]:
     """Start the built-in model unless it runs, and point the client at it."""
     global _server
-    from helpers.builtin.server import serve
-
     pace = settings.pace()
     if _server is None:
-        _server = serve(pace)
+        _server = _serve(pace)
     _server.pace = pace
     if _server.calls is not None:
         _server.calls.end()
@@ -157,6 +159,17 @@ def _use_builtin(settings: Settings, asked: bool) -> tuple[str, list[str]]:
         )
         notes.append(note.format(where=settings.where("OPENAI_MODEL")))
     return MODEL, notes
+
+
+def _serve(pace: float) -> State:
+    """Start the built-in model: in this process where there are no sockets, or where that is asked for."""
+    if sys.platform == "emscripten" or os.environ.get(IN_PROCESS_VARIABLE):
+        from helpers.builtin import inprocess
+
+        return inprocess.serve(pace)
+    from helpers.builtin import server
+
+    return server.serve(pace)
 
 
 def _use_compatible(settings: Settings, base: str, key: str) -> tuple[str, list[str]]:

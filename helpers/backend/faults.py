@@ -18,21 +18,27 @@ from __future__ import annotations
 import math
 
 from helpers.backend.choice import builtin_server
-from helpers.builtin.faults import NONE, Calls, Fault
+from helpers.builtin.faults import COUNTED, NONE, WAYS, Calls, Fault
 
 __all__ = [
+    "WAYS",
     "Calls",
+    "content_filter",
     "cut",
+    "insufficient_quota",
+    "length",
     "malformed",
     "none",
     "overloaded",
     "rate_limit",
+    "refusal",
     "refused",
     "reset",
     "server_error",
     "slow",
     "stall",
     "unknown_model",
+    "ways",
     "wrong_format",
     "wrong_key",
 ]
@@ -58,6 +64,11 @@ def rate_limit(
 ) -> Calls:
     """Get too many requests: status 429, and after how many seconds to try again, if given."""
     return _provoke(Fault("rate_limit", retry_after=retry_after), times, model)
+
+
+def insufficient_quota(*, times: int | None = None, model: str | None = None) -> Calls:
+    """Have no credit left: status 429, which no retry mends."""
+    return _provoke(Fault("insufficient_quota"), times, model)
 
 
 def server_error(*, times: int | None = None, model: str | None = None) -> Calls:
@@ -107,12 +118,35 @@ def wrong_format(*, times: int | None = None, model: str | None = None) -> Calls
     return _provoke(Fault("wrong_format"), times, model)
 
 
+def refusal(*, times: int | None = None, model: str | None = None) -> Calls:
+    """Decline to answer: the message has a `refusal` in place of its content."""
+    return _provoke(Fault("refusal"), times, model)
+
+
+def content_filter(after: int = 5, *, times: int | None = None, model: str | None = None) -> Calls:
+    """Let a filter stop the answer after so many tokens: finish_reason "content_filter"."""
+    return _provoke(Fault("content_filter", after=after), times, model)
+
+
+def length(after: int = 5, *, times: int | None = None, model: str | None = None) -> Calls:
+    """Stop after so many tokens as if max_tokens said so: text, JSON or a tool's arguments."""
+    return _provoke(Fault("length", after=after), times, model)
+
+
+def ways(*names: str, times: int | None = None, model: str | None = None) -> Calls:
+    """Answer as other servers do that call themselves compatible, in the ways that WAYS names."""
+    if not names or set(names) - set(WAYS):
+        raise ValueError(f"ways must be some of {', '.join(WAYS)}, not {names!r}")
+    return _provoke(Fault("ways", ways=names), times, model)
+
+
 def _provoke(fault: Fault, times: int | None, model: str | None) -> Calls:
     if times is not None and (not isinstance(times, int) or times < 1):
         raise ValueError(f"times must be a whole number, 1 or more, not {times!r}")
     for seconds in (fault.seconds, fault.retry_after or 0):
         if not 0 <= seconds < math.inf:
             raise ValueError(f"seconds must be 0 or more, not {seconds!r}")
-    if fault.kind in ("stall", "cut") and not 0 <= fault.after < math.inf:
-        raise ValueError(f"after must be a number of chunks, 0 or more, not {fault.after!r}")
+    least = 1 if fault.kind == "length" else 0  # as with max_tokens
+    if fault.kind in COUNTED and not least <= fault.after < math.inf:
+        raise ValueError(f"after must be a number of tokens, {least} or more, not {fault.after!r}")
     return builtin_server().provoke(fault, times, model)

@@ -59,7 +59,7 @@ def run(
             serving = _(
                 "The built-in model answers at {url}.\n"
                 "Your students write into their .env:\n\n    {lines}\n\n"
-                "It speaks OpenAI's Chat Completions, and its models are {models}. "
+                "It speaks OpenAI's Chat Completions and Responses, and its models are {models}. "
                 "Ctrl-C stops it, once the answers under way are finished."
             )
             lines = f"OPENAI_BASE_URL={url}\n    OPENAI_API_KEY={token or NO_KEY}"

@@ -2,4 +2,6 @@
 
 MODEL = "built-in"  # its name
 # All names that it answers to. "big" stands in lessons for a better and dearer model.
-MODELS = (MODEL, "big")
+# THINKING spends tokens on a thought before it speaks.
+THINKING = "built-in-thinking"
+MODELS = (MODEL, "big", THINKING)

@@ -10,7 +10,8 @@ from typing import Any
 from helpers.builtin import book, fill, schemas, tokens
 from helpers.builtin.book import Entry
 from helpers.builtin.chat_reply import Call, Reply
-from helpers.builtin.chat_request import Request, Tool
+from helpers.builtin.chat_request import Request
+from helpers.builtin.chat_tools import Tool
 from helpers.builtin.wire import RequestError
 from helpers.i18n import _
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from helpers.builtin import tokens
 from helpers.builtin.chat_request import Request
 
 # Always the same, so that the same lesson gives the same page.
@@ -44,27 +43,39 @@ class Call(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """The tokens of an answer, the tool calls after them, and why they end."""
+    """The tokens of an answer, the tool calls after them, and why they end.
+
+    `thought` are the tokens before it; `refused` says that it is no answer but a refusal.
+    """
 
     tokens: list[str]
     finish_reason: str
     calls: Sequence[Call] = ()
+    thought: Sequence[str] = ()
+    refused: bool = False
 
     def length(self) -> int:
-        """Return the number of tokens of the text and of all arguments."""
-        return len(self.tokens) + sum(len(call.arguments) for call in self.calls)
+        """Return the number of tokens of the thought, of the text and of all arguments."""
+        arguments = sum(len(call.arguments) for call in self.calls)
+        return len(self.thought) + len(self.tokens) + arguments
 
 
 def usage(request: Request, replies: Sequence[Reply]) -> dict[str, Any]:
     """Return the tokens that the prompt and all replies take, in OpenAI's fields."""
-    prompt = tokens.count_messages(message.text for message in request.messages)
+    prompt = len(request.prompt)
     written = sum(reply.length() for reply in replies)
     return {
         "prompt_tokens": prompt,
         "completion_tokens": written,
         "total_tokens": prompt + written,
-        "prompt_tokens_details": dict.fromkeys(PROMPT_DETAILS, 0),
-        "completion_tokens_details": dict.fromkeys(COMPLETION_DETAILS, 0),
+        "prompt_tokens_details": {
+            **dict.fromkeys(PROMPT_DETAILS, 0),
+            "cached_tokens": request.cached,
+        },
+        "completion_tokens_details": {
+            **dict.fromkeys(COMPLETION_DETAILS, 0),
+            "reasoning_tokens": sum(len(reply.thought) for reply in replies),
+        },
     }
 
 
@@ -97,6 +108,10 @@ def completion(request: Request, replies: Sequence[Reply]) -> dict[str, Any]:
     for index, reply in enumerate(replies):
         text = "".join(reply.tokens)
         message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
+        if reply.refused:
+            message |= {"content": None, "refusal": text}
+        if request.aloud:
+            message["reasoning_content"] = "".join(reply.thought)
         if reply.calls:
             message["content"] = text or None
             message["tool_calls"] = [_call(call, "".join(call.arguments)) for call in reply.calls]
@@ -121,10 +136,15 @@ def _deltas(
     request: Request, choice: int, reply: Reply
 ) -> Iterator[tuple[int, int, dict[str, Any], Any]]:
     """Yield the parts of a streamed choice: tokens written until then, choice, delta, logprobs."""
-    yield 0, choice, {"role": "assistant", "content": None if reply.calls else ""}, None
-    for written, token in enumerate(reply.tokens, 1):
-        yield written, choice, {"content": token}, _logprobs(request, [token])
-    before = len(reply.tokens)
+    silent = reply.calls or reply.refused
+    yield 0, choice, {"role": "assistant", "content": None if silent else ""}, None
+    for written, token in enumerate(reply.thought if request.aloud else (), 1):
+        yield written, choice, {"reasoning_content": token}, None
+    before = len(reply.thought)
+    field = "refusal" if reply.refused else "content"
+    for written, token in enumerate(reply.tokens, before + 1):
+        yield written, choice, {field: token}, _logprobs(request, [token])
+    before += len(reply.tokens)
     for index, call in enumerate(reply.calls):
         yield before, choice, {"tool_calls": [{"index": index, **_call(call, "")}]}, None
         for written, token in enumerate(call.arguments, before + 1):

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 import reprlib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-from helpers.builtin import MODELS, schemas
+from helpers.builtin import chat_tools, prompt, thinking
 from helpers.builtin.book import Message
+from helpers.builtin.chat_tools import Tool, function_of
 from helpers.builtin.wire import (
     RequestError,
     get,
@@ -28,7 +29,6 @@ from helpers.builtin.wire import (
 
 MAX_MESSAGES = 2048
 MAX_CHOICES = 16
-MAX_TOOLS = 128
 MAX_TOP_LOGPROBS = 20
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
@@ -36,7 +36,7 @@ ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 PARTS = {"image_url": "user", "input_audio": "user", "file": "user", "refusal": "assistant"}
 IMAGE_ADDRESS = re.compile(r"https?://|data:image/\w+;base64,")
 
-# The built-in model's answers are prepared, so these are checked and otherwise do nothing there.
+# The answers are prepared, so these are checked and otherwise do nothing.
 RANGES: dict[str, tuple[str, float, float]] = {
     "temperature": ("number", 0, 2),
     "top_p": ("number", 0, 1),
@@ -85,14 +85,6 @@ HONOURED = (
 PARAMETERS = frozenset([*HONOURED, *RANGES, *IDLE])
 
 
-class Tool(NamedTuple):
-    """A function that may be called, and the JSON schema of its arguments."""
-
-    name: str
-    description: str
-    parameters: dict[str, Any]
-
-
 @dataclass(frozen=True)
 class Request:
     """A valid request: what to answer, how often, where to stop and in which form.
@@ -100,7 +92,9 @@ class Request:
     `tool_choice` is "none", "auto" or "required", `allowed` has the names of the tools that may be
     called, and `tool` is the one that is asked for by name.
     `schema` is what a JSON answer must be valid under; None asks for words. `top_logprobs` is None
-    where none are asked for.
+    where none are asked for. `prompt` are the tokens of all that it holds, and `cached` how many of
+    them were read before. `thinks` is how many tokens are thought before the answer, and `aloud`
+    whether the answer tells them.
     """
 
     id: str
@@ -120,12 +114,20 @@ class Request:
     top_logprobs: int | None = None
     temperature: float | None = None
     seed: int | None = None
+    prompt: Sequence[str] = ()
+    cached: int = 0
+    thinks: int = 0
+    aloud: bool = False
 
 
-def parse(body: bytes, models: Collection[str] = MODELS) -> Request:
+def parse(body: bytes) -> Request:
     """Return the request that `body` holds; raise RequestError where OpenAI would refuse it."""
-    data = load(body)
-    named = model(get(data, "model", "string", required=True), models)
+    return read(load(body), request_id("chatcmpl", body))
+
+
+def read(data: dict[str, Any], answer_id: str) -> Request:
+    """Return the request that `data` is, under `answer_id`; raise RequestError as `parse` does."""
+    named = model(get(data, "model", "string", required=True))
     messages = _messages(get(data, "messages", "array", required=True))
     parameters(data, PARAMETERS, REFUSED)
     for name, (kind, least, most) in RANGES.items():
@@ -141,11 +143,11 @@ def parse(body: bytes, models: Collection[str] = MODELS) -> Request:
     logprobs = get(data, "logprobs", "boolean")
     if top_logprobs is not None and not logprobs:
         raise RequestError("'top_logprobs' is only allowed with 'logprobs'.", "top_logprobs")
-    tools = _tools(data)
-    tool_choice, allowed, tool = _tool_choice(data, [tool.name for tool in tools])
+    tools = chat_tools.read_tools(data)
+    tool_choice, allowed, tool = chat_tools.read_choice(data, [tool.name for tool in tools])
     stream, include_usage = streaming(data)
     return Request(
-        id=request_id("chatcmpl", body),
+        id=answer_id,
         model=named,
         messages=messages,
         choices=number(data, "n", "integer", 1, MAX_CHOICES) or 1,
@@ -158,10 +160,12 @@ def parse(body: bytes, models: Collection[str] = MODELS) -> Request:
         allowed=allowed,
         tool=tool,
         parallel=get(data, "parallel_tool_calls", "boolean") is not False,
-        schema=_schema(data, messages),
+        schema=chat_tools.read_schema(data, messages),
         top_logprobs=(top_logprobs or 0) if logprobs else None,
         temperature=data.get("temperature"),
         seed=data.get("seed"),
+        prompt=prompt.read(data, messages),
+        thinks=thinking.length(named, data),
     )
 
 
@@ -235,7 +239,7 @@ def _called(data: Any, path: str) -> dict[str, str]:
         call = get(calls, index, "object", path, required=True)
         place = f"{path}[{index}]"
         call_id = get(call, "id", "string", place, required=True)
-        function = _function(call, place)
+        function = function_of(call, place)
         if call_id in names:
             message = f"Invalid '{place}.id': another call has the same id."
             raise RequestError(message, f"{place}.id", "invalid_value")
@@ -275,137 +279,3 @@ def _match_tool_results(given: list[Any]) -> dict[int, str]:
         caller, answered = index, set()
         called = _called(data, path) if data["role"] == "assistant" else {}
     return names
-
-
-# Tools and formats
-
-
-def _tools(data: dict[str, Any]) -> list[Tool]:
-    given = get(data, "tools", "array")
-    if given is None:
-        return []
-    if not 1 <= len(given) <= MAX_TOOLS:
-        message = f"Invalid 'tools': expected 1 to {MAX_TOOLS} tools, but got {len(given)}."
-        code = "array_above_max_length" if given else "empty_array"
-        raise RequestError(message, "tools", code)
-    return [_tool(given, index) for index in range(len(given))]
-
-
-def _tool(given: list[Any], index: int) -> Tool:
-    path = f"tools[{index}]"
-    tool = get(given, index, "object", "tools", required=True)
-    function = _function(tool, path)
-    path += ".function"
-    name = _name(function, path)
-    description = get(function, "description", "string", path) or ""
-    schema = get(function, "parameters", "object", path)
-    strict = get(function, "strict", "boolean", path)
-    if schema is None:
-        schema = {"type": "object", "properties": {}}
-    what = f"Invalid schema for function '{name}'"
-    if schema.get("type") != "object":
-        message = f"{what}: schema must be a JSON Schema of 'type: \"object\"'."
-        raise RequestError(message, f"{path}.parameters", "invalid_function_parameters")
-    _check_schema(schema, strict, what, f"{path}.parameters", "invalid_function_parameters")
-    return Tool(name, description, schema)
-
-
-def _function(tool: Any, path: str) -> Any:
-    """Return the function of a tool or a call; tools of the type 'custom' are refused."""
-    kind = get(tool, "type", "string", path, required=True)
-    if kind == "custom":
-        message = (
-            f"Unsupported value: '{path}.type' is 'custom': the built-in model gives arguments in "
-            "JSON. Take a tool of the type 'function'."
-        )
-        raise RequestError(message, f"{path}.type", "unsupported_value")
-    known(kind, ("function",), f"{path}.type")
-    return get(tool, "function", "object", path, required=True)
-
-
-def _name(data: Any, path: str) -> str:
-    name: str = get(data, "name", "string", path, required=True)
-    if not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", name):
-        message = (
-            f"Invalid '{path}.name': expected 1 to 64 letters, digits, underscores or hyphens."
-        )
-        raise RequestError(message, f"{path}.name", "invalid_value")
-    return name
-
-
-def _check_schema(schema: Any, strict: bool | None, what: str, param: str, code: str) -> None:
-    try:
-        schemas.read(schema)
-        if strict:
-            schemas.check_strict(schema)
-    except schemas.SchemaError as error:
-        raise RequestError(f"{what}: {error}.", param, code) from error
-
-
-def _tool_choice(data: dict[str, Any], names: Sequence[str]) -> tuple[str, Sequence[str], str]:
-    """Return how free the choice is, which tools it is from, and the one asked for by name."""
-    choice = data.get("tool_choice")
-    for name in ("tool_choice", "parallel_tool_calls"):
-        if data.get(name) is not None and not names:
-            raise RequestError(f"'{name}' is only allowed when 'tools' are specified.", name)
-    if choice is None:
-        return "auto", names, ""
-    if isinstance(choice, str):
-        return known(choice, ("none", "auto", "required"), "tool_choice"), names, ""
-    choice = get(data, "tool_choice", "object")
-    if get(choice, "type", "string", "tool_choice", required=True) != "allowed_tools":
-        name = _offered(choice, "tool_choice", names)
-        return "required", [name], name
-    path = "tool_choice.allowed_tools"
-    choice = get(choice, "allowed_tools", "object", "tool_choice", required=True)
-    mode = get(choice, "mode", "string", path, required=True)
-    known(mode, ("auto", "required"), f"{path}.mode")
-    tools = get(choice, "tools", "array", path, required=True)
-    if not tools:
-        message = f"Invalid '{path}.tools': expected at least 1 tool, but got none."
-        raise RequestError(message, f"{path}.tools", "empty_array")
-    return mode, [_allowed(tools, index, f"{path}.tools", names) for index in range(len(tools))], ""
-
-
-def _allowed(tools: list[Any], index: int, path: str, names: Sequence[str]) -> str:
-    tool = get(tools, index, "object", path, required=True)
-    return _offered(tool, f"{path}[{index}]", names)
-
-
-def _offered(tool: Any, path: str, names: Sequence[str]) -> str:
-    """Return the name of a tool that must be one of those offered."""
-    function = _function(tool, path)
-    name = get(function, "name", "string", f"{path}.function", required=True)
-    return known(name, names, f"{path}.function.name")
-
-
-def _schema(data: dict[str, Any], messages: Sequence[Message]) -> dict[str, Any] | None:
-    """Return the schema that the answer must be valid under, None for words."""
-    given = get(data, "response_format", "object")
-    if given is None:
-        return None
-    path = "response_format"
-    kinds = ("text", "json_object", "json_schema")
-    kind = known(get(given, "type", "string", path, required=True), kinds, f"{path}.type")
-    if kind == "text":
-        return None
-    if kind == "json_object":
-        if not any("json" in message.text.casefold() for message in messages):
-            raise RequestError(
-                "'messages' must contain the word 'json' in some form, to use 'response_format' of "
-                "type 'json_object'.",
-                "messages",
-            )
-        return {"type": "object"}
-    path += ".json_schema"
-    inner = get(given, "json_schema", "object", "response_format", required=True)
-    name = _name(inner, path)
-    get(inner, "description", "string", path)
-    schema: dict[str, Any] = get(inner, "schema", "object", path) or {}
-    strict = get(inner, "strict", "boolean", path)
-    what = f"Invalid schema for response_format '{name}'"
-    if strict and schema.get("type") != "object" and "$ref" not in schema:
-        message = f"{what}: schema must be a JSON Schema of 'type: \"object\"'."
-        raise RequestError(message, f"{path}.schema", "invalid_json_schema")
-    _check_schema(schema, strict, what, f"{path}.schema", "invalid_json_schema")
-    return schema

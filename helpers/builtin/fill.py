@@ -13,12 +13,18 @@ from itertools import islice
 from time import monotonic
 from typing import Any
 
-import jsonschema_rs
-from jsonschema_rs import CanonicalSchema, canonical
-from jsonschema_rs.canonical import Distinctness
 from rstr import Rstr
 
-from helpers.builtin.schemas import SchemaError, parts, properties_of, read, validator
+from helpers.builtin.schemas import PLAIN, SchemaError, parts, properties_of, read, validator
+
+if PLAIN:
+    from helpers.builtin import plain
+else:
+    import jsonschema_rs
+    from jsonschema_rs import CanonicalSchema, canonical
+    from jsonschema_rs.canonical import Distinctness
+
+    ANYTHING = jsonschema_rs.canonicalize(True)
 
 MAX_STEPS = 5_000  # nodes that are visited for one value
 MAX_PROMPT = 2_000  # characters of a prompt that are read
@@ -29,7 +35,6 @@ MAX_PATTERN = 200  # characters of a regular expression
 MAX_SECONDS = 0.2  # for all texts that are made for regular expressions
 DEPTHS = (2, 5, 10, 20)  # references that may be followed one inside the other
 
-ANYTHING = jsonschema_rs.canonicalize(True)
 # The type that is chosen where several are allowed: null where the prompt holds no value.
 PREFERRED = ("null", "string", "integer", "number", "boolean", "array", "object")
 # A value for each format that JSON Schema and OpenAI know.
@@ -68,17 +73,25 @@ def fill(schema: dict[str, Any], prompt: str, said: Sequence[Any] = ()) -> Any:
     Where `said` has values, strings and numbers are taken from it instead of the prompt.
     """
     root = read(schema)
-    fits = validator(root)
     try:
-        deadline = monotonic() + MAX_SECONDS
-        for depth in DEPTHS:
-            values = _Filler(root, schema, prompt, said, deadline).values(root, depth)
-            for value in islice(filter(fits, values), 1):
-                _limit(len(compact(value)), MAX_ANSWER, "characters")
-                return value
+        for value in filter(validator(root), _values(root, schema, prompt, said)):
+            _limit(len(compact(value)), MAX_ANSWER, "characters")
+            return value
     except RecursionError as error:
         raise SchemaError("it is nested too deeply") from error
     raise SchemaError("the built-in model finds no value that is valid under it")
+
+
+def _values(root: Any, schema: Any, prompt: str, said: Sequence[Any]) -> Iterator[Any]:
+    """Yield values that may be valid, with ever more references one inside the other."""
+    deadline = monotonic() + MAX_SECONDS
+    for depth in DEPTHS:
+        filler = _Filler(root, schema, prompt, said, deadline)
+        if PLAIN:
+            held = filler.heard, filler.strings, filler.numbers
+            yield plain.fill(schema, schema, *held, filler.prompt)
+        else:
+            yield from filler.values(root, depth)
 
 
 def compact(value: Any) -> str:

@@ -1,66 +1,135 @@
-"""What the built-in model's server answers at each address: a completion, the models, or an error."""
+"""What the built-in model answers at each address, whoever carries it: a socket or this process.
+
+`answer` reads a request and yields its answer step by step: waits in seconds, once the head, and the
+pieces of the body.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import hmac
 import json
-import logging
 import math
-import struct
-import sys
+import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
-from socket import SO_LINGER, SOL_SOCKET
-from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar
+from typing import Any, NamedTuple
+from urllib.parse import unquote
 
-from tornado.iostream import StreamClosedError
-from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
-
-from helpers.builtin import MODELS, answers, chat_reply, chat_request, faults, legacy, wire
+from helpers.builtin import (
+    MODELS,
+    answers,
+    chat_reply,
+    chat_request,
+    conduct,
+    faults,
+    legacy,
+    responses,
+    wire,
+)
 from helpers.builtin.chat_reply import Reply
+from helpers.builtin.prompt import Cache
 from helpers.builtin.wire import RequestError
 
 MAX_BODY = 2**20  # bytes of a request
 MAX_HEAD = 2**16  # characters of its headers
-WRITE_TIMEOUT = 10.0  # seconds that a client may let the server wait for it to read
-RESET = struct.pack("HH" if sys.platform == "win32" else "ii", 1, 0)  # linger for no time
+JSON = {"Content-Type": "application/json; charset=UTF-8"}
+EVENTS = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache"}
 
 ADDRESSES = (
-    "This server speaks Chat Completions. It has POST /v1/chat/completions, POST /v1/completions, "
-    "GET /v1/models and GET /v1/models/{model}; a base URL ends in /v1."
+    "This server speaks Chat Completions and Responses. It has POST /v1/chat/completions, "
+    "POST /v1/responses, POST /v1/completions, GET /v1/models and GET /v1/models/{model}; "
+    "a base URL ends in /v1."
 )
 
-logger = logging.getLogger(__name__)
-T = TypeVar("T")
 
+class State:
+    """What the answers depend on, and what carries them has besides.
 
-class State(Protocol):
-    """What the answers need to know of the server that gives them.
-
-    `pace` is in tokens per second, 0 for no waiting; `token` what clients must send as their key,
-    if anything; `cors` the origin of the web pages that may read the answers, "*" for all;
-    `calls` counts the calls, and may make them fail; `answering` is the number of requests that
-    are being answered; `source` is who answers.
+    `url` is the base URL; `pace` is in tokens per second, 0 for no waiting; `token` what clients
+    must send as their key, if anything; `cors` the origin of the web pages that may read the
+    answers, "*" for all; `calls` counts the calls, and may make them fail; `cache` knows the
+    prompts that were read; `answering` is the number of requests that are being answered;
+    `source` is who answers.
     """
 
-    source: Source
-    pace: float
-    token: str | None
-    cors: str | None
-    calls: faults.Calls | None
-    answering: int
+    url: str
+    token: str | None = None
+    cors: str | None = None
+    calls: faults.Calls | None = None
+    answering = 0
+    refusing = False
+
+    def __init__(self, pace: float, source: Source | None = None) -> None:
+        self.pace = pace
+        self.source = source or BUILTIN
+        self.cache = Cache()
 
     def is_full(self) -> bool:
         """Say whether there are more connections than are answered."""
+        return False
+
+    def refuse(self) -> None:
+        """Refuse connections, from now until `listen`."""
+        self.refusing = True
+
+    def listen(self) -> None:
+        """Take connections again."""
+        self.refusing = False
+
+    def provoke(self, fault: faults.Fault, times: int | None, model: str | None) -> faults.Calls:
+        """Let `fault` happen from now on, end the one before, and return the calls from now on.
+
+        It lasts for so many calls, where `times` is given, and is for this `model` alone.
+        """
+        if self.calls is not None:
+            self.calls.end()
+        self.calls = faults.Calls(fault, times, model, self._forgive)
+        if fault.kind == "refused":
+            self.refuse()
+        return self.calls
+
+    def _forgive(self, calls: faults.Calls) -> None:
+        """End a fault and the counting, unless that was done."""
+        if self.calls is calls:
+            self.calls = None
+            if calls.fault.kind == "refused":
+                self.listen()
+
+
+class Asked(NamedTuple):
+    """A request as it came. Its body has `size` bytes; `body` holds them, as far as MAX_BODY."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    size: int
+
+
+class Head(NamedTuple):
+    """The head of an answer."""
+
+    status: int
+    headers: dict[str, str]
+
+
+Step = Head | bytes | float
+
+
+class Broken(Exception):
+    """The connection is to be broken here; `outcome` is RESET, before the answer, or CUT, in it."""
+
+    def __init__(self, outcome: str) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
 
 
 class Interface(NamedTuple):
     """One of OpenAI's interfaces: how a request is read, answered, misanswered and put on the wire.
 
-    Replies that are `live` are written while one iterates over them, which takes its time.
+    Replies that are `live` are written while one iterates over their tokens, which takes its time.
     """
 
     parse: Callable[[bytes], Any]
@@ -68,6 +137,7 @@ class Interface(NamedTuple):
     misformatted: Callable[[Any], list[Any]]
     completion: Callable[[Any, Sequence[Any]], dict[str, Any]]
     chunks: Callable[[Any, Sequence[Any]], Iterator[tuple[int, dict[str, Any]]]]
+    end: bytes = b"data: [DONE]\n\n"  # of a stream
     live: bool = False
 
 
@@ -89,6 +159,14 @@ BUILTIN = Source(
             chat_reply.completion,
             chat_reply.chunks,
         ),
+        "/v1/responses": Interface(
+            responses.parse,
+            answers.replies,
+            answers.misformatted,
+            responses.completion,
+            responses.chunks,
+            b"",
+        ),
         "/v1/completions": Interface(
             legacy.parse, legacy.replies, legacy.replies, legacy.completion, legacy.chunks
         ),
@@ -96,296 +174,229 @@ BUILTIN = Source(
 )
 
 
-@stream_request_body
-class _Handler(RequestHandler):
-    """What all addresses share: the body's limit, errors as JSON and a client that goes away."""
+def answer(state: State, asked: Asked) -> Generator[Step, None, None]:
+    """Yield the answer's steps; raise Broken where a fault breaks the connection.
 
+    Closed before its end, it notes that the client has gone.
+    """
+    try:
+        yield from _respond(state, asked)
+    except RequestError as error:
+        yield from refusal(state, error)
+
+
+def refusal(state: State, error: RequestError) -> Iterator[Step]:
+    """Yield the steps of an answer that is an error, in OpenAI's shape."""
+    kind = "server_error" if error.status >= 500 else "invalid_request_error"
+    if error.status == 429:
+        kind = "requests" if error.code != "insufficient_quota" else error.code
+    shape = {"message": error.message, "type": kind, "param": error.param, "code": error.code}
+    yield from _json(state, {"error": shape}, error.status, error.headers)
+
+
+def shared_headers(state: State) -> dict[str, str]:
+    """Return the headers that every answer has."""
+    headers = {"x-request-id": f"req_{uuid.uuid4().hex}"}
+    if state.cors:
+        headers["Access-Control-Allow-Origin"] = state.cors
+        headers["Access-Control-Expose-Headers"] = "x-request-id, retry-after"
+    return headers
+
+
+def _json(
+    state: State, value: Any, status: int = 200, more: Mapping[str, str] | None = None
+) -> Iterator[Step]:
+    text = json.dumps(value).encode()
+    length = {"Content-Length": str(len(text))}
+    yield Head(status, {**shared_headers(state), **JSON, **length, **(more or {})})
+    yield text
+
+
+def _respond(state: State, asked: Asked) -> Iterator[Step]:
     methods: tuple[str, ...] = ()  # of this address, besides OPTIONS
-    interface: Interface
-
-    def initialize(self, server: State, interface: Interface | None = None) -> None:
-        self.server = server
-        if interface:
-            self.interface = interface
-        self.body = bytearray()
-        self.received = 0
-        self.retry_after: float | None = None  # seconds, for an error's header
-        self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def set_default_headers(self) -> None:
-        # Also of errors: tornado clears what was set before. This runs before `initialize`.
-        self.set_header("x-request-id", f"req_{uuid.uuid4().hex}")
-        if cors := self.settings["server"].cors:
-            self.set_header("Access-Control-Allow-Origin", cors)
-            self.set_header("Access-Control-Expose-Headers", "x-request-id, retry-after")
-
-    async def dispatch(self, *arguments: str) -> None:
-        """Answer the request, which was read to its end: a client that still sends does not listen."""
-        self.server.answering += 1
-        # A browser asks what a page may send, without a key and also at unknown addresses.
-        preflight = self.request.method == "OPTIONS" and self.server.cors
-        try:
-            self.admit(free=bool(preflight))
-            if self.request.method in self.methods:
-                await self.answer(*arguments)
-            elif preflight or (self.request.method == "OPTIONS" and self.methods):
-                self.allow()
-                self.set_status(204)
-            else:
-                raise HTTPError(405)
-        finally:
-            self.server.answering -= 1
-
-    get = head = post = put = patch = delete = options = dispatch
-
-    async def answer(self, *arguments: str) -> None:
-        raise NotImplementedError
-
-    def admit(self, free: bool) -> None:
-        """Raise RequestError unless the token is right, or it is free, and the server has room."""
-        given = self.request.headers.get("Authorization", "")
-        expected = f"Bearer {self.server.token}"
-        if (
-            self.server.token
-            and not free
-            and not hmac.compare_digest(given.encode(), expected.encode())
-        ):
-            message = "Incorrect API key provided."
-            raise RequestError(message, code="invalid_api_key", status=401)
-        if self.server.is_full():
-            self.retry_after = 1
-            raise RequestError("The server has too many connections. Try again later.", status=503)
-        size = sum(len(name + value) for name, value in self.request.headers.get_all())
-        if size > MAX_HEAD:
-            message = f"The headers have {size:,} characters; the server takes {MAX_HEAD:,}."
-            raise RequestError(message, status=431)
-
-    def allow(self) -> None:
-        """Say which methods there are here, and in CORS's words if pages may send requests."""
-        methods = ", ".join((*self.methods, "OPTIONS"))
-        self.set_header("Allow", methods)
-        if self.server.cors:
-            asked = self.request.headers.get("Access-Control-Request-Headers")
-            self.set_header("Access-Control-Allow-Methods", methods)
-            self.set_header("Access-Control-Allow-Headers", asked or "authorization, content-type")
-
-    def data_received(self, chunk: bytes) -> None:
-        self.received += len(chunk)
-        if self.received <= MAX_BODY:
-            self.body += chunk
-
-    def on_connection_close(self) -> None:
-        super().on_connection_close()
-        if not self.gone.done():
-            self.gone.set_result(None)
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        error = kwargs.get("exc_info", (None, None, None))[1]
-        if not isinstance(error, RequestError):
-            error = self.describe(status_code)
-        self.set_status(error.status)
-        if error.status == 405:
-            self.allow()
-        if self.retry_after is not None:
-            self.set_header("Retry-After", f"{self.retry_after:g}")
-        kind = "server_error" if error.status >= 500 else "invalid_request_error"
-        if error.status == 429:
-            kind = "requests"
-        shape = {"message": error.message, "type": kind, "param": error.param, "code": error.code}
-        self.finish({"error": shape})
-
-    def describe(self, status: int) -> RequestError:
-        """Return the error to send where tornado gives no more than a status."""
-        if status < 500:
-            message = f"The server cannot {self.request.method} {self.request.path}."
-        else:
-            message = "The built-in model failed on this request; that is a defect of the course."
-        return RequestError(message, status=status)
-
-    def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
-        # Neither the request nor its headers: they hold the key.
-        if not isinstance(value, (HTTPError, RequestError)):
-            logger.error("The built-in model failed on a request", exc_info=value)
+    interface = state.source.interfaces.get(asked.path)
+    if interface:
+        methods = ("POST",)
+    elif asked.path == "/v1/models" or (asked.path.startswith("/v1/models/") and asked.path[11:]):
+        methods = ("GET", "HEAD")
+    # A browser asks what a page may send, without a key and also at unknown addresses.
+    asks = asked.method == "OPTIONS" and bool(methods or state.cors)
+    _admit(state, asked, free=bool(asks and state.cors))
+    if asks:
+        yield Head(204, {**shared_headers(state), **_allow(state, asked, methods)})
+    elif not methods:
+        raise _unknown(asked)
+    elif asked.method not in methods:
+        message = f"The server cannot {asked.method} {asked.path}."
+        raise RequestError(message, status=405, headers=_allow(state, asked, methods))
+    elif interface:
+        yield from _complete(interface, state, asked)
+    else:
+        yield from _models(state, asked)
 
 
-class _Completions(_Handler):
-    methods = ("POST",)
-    call: faults.Call | None = None  # where calls are counted
-    fault = faults.NONE
-
-    async def answer(self, *arguments: str) -> None:
-        body = bytes(self.body)
-        if (calls := self.server.calls) is not None:
-            self.call = calls.arrive(body)
-            self.fault = self.call.fault
-        # A client that goes away is nothing to report.
-        with contextlib.suppress(StreamClosedError):
-            await self.fail(body)
-            if self.received > MAX_BODY:
-                raise RequestError(
-                    f"The request has {self.received:,} bytes; the built-in model takes {MAX_BODY:,}.",
-                    status=413,
-                )
-            talk = self.interface
-            request = talk.parse(body)
-            make = talk.misformatted if self.fault.kind == "wrong_format" else talk.replies
-            replies = make(request)
-            await (self.stream if request.stream else self.whole)(request, replies)
-
-    async def fail(self, body: bytes) -> None:
-        """Let the fault happen, if it is one that comes before the answer."""
-        if error := self.fault.error(body):
-            self.retry_after = self.fault.retry_after
-            raise error
-        if self.fault.kind == "reset":
-            self.abort(faults.RESET, reset=True)
-        if self.fault.kind == "slow":
-            await self.pause(self.fault.seconds)
-
-    async def whole(self, request: Any, replies: Sequence[Reply]) -> None:
-        if self.interface.live:
-            async for _written in self.made(chain(*replies)):
-                pass
-        await self.wait(*self.clock(), max(reply.length() for reply in replies))
-        completion = self.interface.completion(request, replies)
-        if self.fault.kind not in ("cut", "malformed"):
-            await self.taken(self.finish(completion))
-            return
-        text = json.dumps(completion)
-        self.set_header("Content-Type", "application/json; charset=UTF-8")
-        self.write(text[: len(text) // 2])
-        if self.fault.kind == "cut":
-            self.set_header("Content-Length", len(text))
-            await self.taken(self.flush())
-            self.abort(faults.CUT)
-        await self.taken(self.finish())
-
-    async def stream(self, request: Any, replies: Sequence[Reply]) -> None:
-        self.set_header("Content-Type", "text/event-stream; charset=utf-8")
-        self.set_header("Cache-Control", "no-cache")
-        start, pace = self.clock()
-        after = self.fault.after
-        async for written, chunk in self.made(self.interface.chunks(request, replies)):
-            await self.wait(start, pace, written)
-            data = json.dumps(chunk, separators=(",", ":"))
-            if written > after:
-                after = math.inf
-                if self.fault.kind == "cut":
-                    break
-                if self.fault.kind == "malformed":
-                    await self.taken(self.finish(f"data: {data[: len(data) // 2]}\n\n"))
-                    return
-                await self.pause(self.fault.seconds)
-            self.write(f"data: {data}\n\n")
-            await self.taken(self.flush())
-        if self.fault.kind == "cut":
-            self.abort(faults.CUT)
-        await self.taken(self.finish("data: [DONE]\n\n"))
-
-    async def made(self, parts: Iterator[T]) -> AsyncIterator[T]:
-        """Yield the parts of an answer; raise StreamClosedError if the client of a live one goes.
-
-        A live one is made in the loop's other thread, a part of each answer after the other.
-        """
-        while True:
-            if self.interface.live:
-                part = await asyncio.to_thread(next, parts, None)
-                if self.gone.done():
-                    raise StreamClosedError
-            else:
-                part = next(parts, None)
-            if part is None:
-                return
-            yield part
-
-    def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> asyncio.Future[None]:
-        # Before the client has the answer, and counts.
-        self.note(faults.GONE if self.gone.done() else str(self.get_status()))
-        return super().finish(chunk)
-
-    def note(self, outcome: str) -> None:
-        if self.call is not None:
-            self.call.end(outcome)
-
-    def clock(self) -> tuple[float, float]:
-        """Return the time at which the answer begins, and the pace that it keeps to its end."""
-        return asyncio.get_running_loop().time(), self.server.pace
-
-    async def wait(self, start: float, pace: float, written: int) -> None:
-        """Wait until that many tokens are written; raise StreamClosedError if the client goes."""
-        now = asyncio.get_running_loop().time()
-        deadline = start + written / pace if pace else now
-        if deadline > now:
-            await self.pause(deadline - now)
-        else:
-            await asyncio.sleep(0)  # lets the other requests write a token too
-        if self.gone.done():
-            raise StreamClosedError
-
-    async def pause(self, seconds: float) -> None:
-        """Wait; raise StreamClosedError if the client goes."""
-        await asyncio.wait([self.gone], timeout=seconds)
-        if self.gone.done():
-            raise StreamClosedError
-
-    async def taken(self, written: asyncio.Future[None]) -> None:
-        """Wait until the system has what was written; a client that does not read is cut off."""
-        if not written.done():
-            await asyncio.wait([written], timeout=WRITE_TIMEOUT)
-            if not written.done():
-                self.abort(faults.GONE, reset=True)
-
-    def abort(self, outcome: str, reset: bool = False) -> NoReturn:
-        """Close the connection without ending the answer, and raise StreamClosedError."""
-        self.note(outcome)
-        stream = self.detach()
-        if reset and not stream.closed():
-            with contextlib.suppress(OSError):  # macOS, where the client has gone just now
-                stream.socket.setsockopt(SOL_SOCKET, SO_LINGER, RESET)
-        stream.close()
-        raise StreamClosedError
+def _admit(state: State, asked: Asked, free: bool) -> None:
+    """Raise RequestError unless the token is right, or it is free, and the server has room."""
+    given = asked.headers.get("Authorization", "")
+    expected = f"Bearer {state.token}"
+    if state.token and not free and not hmac.compare_digest(given.encode(), expected.encode()):
+        raise RequestError("Incorrect API key provided.", code="invalid_api_key", status=401)
+    if state.is_full():
+        message = "The server has too many connections. Try again later."
+        raise RequestError(message, status=503, headers={"Retry-After": "1"})
+    size = sum(len(name) + len(value) for name, value in asked.headers.items())
+    if size > MAX_HEAD:
+        message = f"The headers have {size:,} characters; the server takes {MAX_HEAD:,}."
+        raise RequestError(message, status=431)
 
 
-class _Models(_Handler):
-    methods = ("GET", "HEAD")
-
-    async def answer(self, *arguments: str) -> None:
-        names = self.server.source.models
-        models = [
-            {"id": name, "object": "model", "created": chat_reply.CREATED, "owned_by": "course"}
-            for name in names
-        ]
-        if arguments:
-            self.finish(models[names.index(wire.model(arguments[0], names))])
-        else:
-            self.finish({"object": "list", "data": models})
+def _allow(state: State, asked: Asked, methods: Sequence[str]) -> dict[str, str]:
+    """Say which methods there are here, and in CORS's words if pages may send requests."""
+    headers = {"Allow": ", ".join((*methods, "OPTIONS"))}
+    if state.cors:
+        wanted = asked.headers.get("Access-Control-Request-Headers")
+        headers["Access-Control-Allow-Methods"] = headers["Allow"]
+        headers["Access-Control-Allow-Headers"] = wanted or "authorization, content-type"
+    return headers
 
 
-class _Unknown(_Handler):
-    def describe(self, status: int) -> RequestError:
-        # No method is implemented here, which tornado takes for a wrong method.
-        message = (
-            f"Unknown address: {self.request.method} {self.request.path[:200]}. {ADDRESSES} "
-            "In the AI SDK, take openai.chat(…) instead of openai(…); in LangChain, leave out "
-            "use_responses_api."
+def _unknown(asked: Asked) -> RequestError:
+    message = f"Unknown address: {asked.method} {asked.path[:200]}. {ADDRESSES}"
+    return RequestError(message, code="unknown_url", status=404)
+
+
+def _models(state: State, asked: Asked) -> Iterator[Step]:
+    if state.calls is not None and "no_models" in state.calls.ways:
+        raise _unknown(asked)
+    names = state.source.models
+    models = [
+        {"id": name, "object": "model", "created": chat_reply.CREATED, "owned_by": "course"}
+        for name in names
+    ]
+    if named := unquote(asked.path.removeprefix("/v1/models").removeprefix("/")):
+        yield from _json(state, models[names.index(wire.model(named, names))])
+    else:
+        yield from _json(state, {"object": "list", "data": models})
+
+
+def _complete(talk: Interface, state: State, asked: Asked) -> Iterator[Step]:
+    """Yield a completion; note how the call ended, where calls are counted."""
+    calls = state.calls
+    call = faults.Call(faults.NONE) if calls is None else calls.arrive(asked.body)
+    try:
+        yield from _completed(talk, state, asked, call)
+    except RequestError as error:
+        call.end(str(error.status))
+        raise
+    except Broken as broken:
+        call.end(broken.outcome)
+        raise
+    except GeneratorExit:
+        call.end(faults.GONE)
+        raise
+
+
+def _completed(talk: Interface, state: State, asked: Asked, call: faults.Call) -> Iterator[Step]:
+    fault = call.fault
+    if error := fault.error(asked.body):
+        raise error
+    if fault.kind == "reset":
+        raise Broken(faults.RESET)
+    if fault.kind == "slow":
+        yield float(fault.seconds)
+    if asked.size > MAX_BODY:
+        raise RequestError(
+            f"The request has {asked.size:,} bytes; the built-in model takes {MAX_BODY:,}.",
+            status=413,
         )
-        return RequestError(message, code="unknown_url", status=404)
+    request = talk.parse(asked.body)
+    if talk.live:
+        yield from _live(talk, request, shared_headers(state), call)
+        return
+    if isinstance(request, chat_request.Request):
+        cached = state.cache.read(request.model, request.prompt)
+        aloud = "reasoning_content" in fault.ways
+        request = replace(request, cached=cached, aloud=aloud)
+    make = talk.misformatted if fault.kind == "wrong_format" else talk.replies
+    replies = conduct.replies(request, make, fault)
+    clock = _clock(asked, request, replies, state.pace)
+    headers = shared_headers(state)
+    if request.stream:
+        yield from _stream(talk.chunks(request, replies), talk.end, headers, call, clock)
+    else:
+        yield _wait(clock[-1])
+        yield from _whole(talk.completion(request, replies), headers, call)
 
 
-def application(server: State) -> Application:
-    """Return all addresses of `server`."""
-    shared = {"server": server}
-    return Application(
-        [
-            *(
-                (address, _Completions, {**shared, "interface": interface})
-                for address, interface in server.source.interfaces.items()
-            ),
-            (r"/v1/models", _Models, shared),
-            (r"/v1/models/(.+)", _Models, shared),
-        ],
-        default_handler_class=_Unknown,
-        default_handler_args=shared,
-        server=server,
-        log_function=lambda handler: None,  # no access log between a notebook's outputs
-    )
+def _live(
+    talk: Interface, request: Any, headers: dict[str, str], call: faults.Call
+) -> Iterator[Step]:
+    """Yield an answer that is written meanwhile, a step a token: a client that goes away stops it."""
+    replies = talk.replies(request)
+    if request.stream:
+        chunks = ((0, chunk) for _written, chunk in talk.chunks(request, replies))
+        yield from _stream(chunks, talk.end, headers, call, [0.0])
+        return
+    for _token in chain.from_iterable(reply.tokens for reply in replies):
+        yield 0.0
+    yield from _whole(talk.completion(request, replies), headers, call)
+
+
+def _clock(asked: Asked, request: Any, replies: Sequence[Reply], pace: float) -> list[float]:
+    """Return when 0, 1, 2, … tokens are written, by `time.monotonic`."""
+    now, longest = time.monotonic(), max(reply.length() for reply in replies)
+    return [now + (written / pace if pace else 0) for written in range(longest + 1)]
+
+
+def _wait(due: float) -> float:
+    """Return how many seconds there are until then."""
+    return max(0.0, due - time.monotonic())
+
+
+def _whole(
+    completion: dict[str, Any], headers: dict[str, str], call: faults.Call
+) -> Iterator[Step]:
+    faults.other_ways(call.fault.ways, completion)
+    text = json.dumps(completion).encode()
+    half = text[: len(text) // 2]
+    sent = half if call.fault.kind == "malformed" else text
+    yield Head(200, {**headers, **JSON, "Content-Length": str(len(sent))})
+    if call.fault.kind == "cut":
+        yield half
+        raise Broken(faults.CUT)
+    call.end("200")  # before the client has the answer, and counts
+    yield sent
+
+
+def _stream(
+    chunks: Iterator[tuple[int, dict[str, Any]]],
+    end: bytes,
+    headers: dict[str, str],
+    call: faults.Call,
+    clock: Sequence[float],
+) -> Iterator[Step]:
+    fault = call.fault
+    yield Head(200, {**headers, **EVENTS})
+    after = fault.after if fault.kind in faults.IN_STREAMS else math.inf
+    for written, chunk in chunks:
+        yield _wait(clock[written])
+        if fault.ways and not faults.other_ways(fault.ways, chunk):
+            continue
+        data = json.dumps(chunk, separators=(",", ":")).encode()
+        if written > after:
+            after = math.inf
+            if fault.kind == "cut":
+                break
+            if fault.kind == "malformed":
+                call.end("200")
+                yield b"data: %b\n\n" % data[: len(data) // 2]
+                return
+            yield float(fault.seconds)
+        if "comments" in fault.ways:
+            yield b": keep-alive\n\n"
+        event = f"event: {chunk['type']}\n".encode() if "type" in chunk else b""
+        yield b"%bdata: %b\n\n" % (event, data)
+    if fault.kind == "cut":
+        raise Broken(faults.CUT)
+    call.end("200")
+    yield end

@@ -8,10 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
-import jsonschema_rs
-from jsonschema_rs import CanonicalSchema
+if TYPE_CHECKING:
+    from jsonschema_rs import CanonicalSchema
+
+PLAIN = find_spec("jsonschema_rs") is None  # as in a browser, for which it is not built
+if PLAIN:
+    from jsonschema.exceptions import SchemaError as NoSchemaError
+
+    from helpers.builtin import plain
+else:
+    import jsonschema_rs
 
 MAX_SCHEMA = 100_000  # characters of a schema, written as JSON
 MAX_ALL_OF = 10  # branches, where they are not alone: each multiplies the work
@@ -43,13 +52,18 @@ class SchemaError(Exception):
     """The schema is none, or asks for more than the built-in model can make up; the message says what."""
 
 
-def read(schema: dict[str, Any]) -> CanonicalSchema:
+def read(schema: dict[str, Any]) -> CanonicalSchema | Any:
     """Return the canonical form of `schema`; raise SchemaError where it is not a JSON schema."""
     if len(json.dumps(schema)) > MAX_SCHEMA:
         raise SchemaError(f"it is longer than {MAX_SCHEMA:,} characters")
     branches = [part["allOf"] for part in parts(schema) if isinstance(part.get("allOf"), list)]
     if sum(map(len, branches)) > max(MAX_ALL_OF, len(branches)):
         raise SchemaError(f"it has more than {MAX_ALL_OF} branches of 'allOf'")
+    if PLAIN:
+        try:
+            return plain.read(schema)
+        except NoSchemaError as error:
+            raise SchemaError(error.message) from error
     try:
         # Offline: no reference is fetched from anywhere.
         return jsonschema_rs.canonicalize(schema, offline=True, validate_formats=True)
@@ -118,6 +132,8 @@ def properties_of(part: dict[str, Any]) -> dict[str, Any]:
 
 def validator(node: CanonicalSchema) -> Any:
     """Return the function that says whether a value is valid under `node`."""
+    if PLAIN:
+        return plain.validator(node)
     schema: Any = node.to_json_schema()
     return jsonschema_rs.validator_for(schema, validate_formats=True, offline=True).is_valid
 

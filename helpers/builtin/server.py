@@ -16,8 +16,7 @@ from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream
 from tornado.netutil import add_accept_handler, bind_sockets
 
-from helpers.builtin import routes
-from helpers.builtin.faults import Calls, Fault
+from helpers.builtin import handler, routes
 
 MAX_DRAIN = 2**30  # bytes that are read and dropped, so that a client is done sending and listens
 SEND_BUFFER = 2**16  # bytes that the system keeps for a client that does not read
@@ -42,11 +41,8 @@ class _HTTPServer(HTTPServer):
         self.connections -= 1
 
 
-class Server:
-    """The running server: `url` is its base URL, `pace` its tokens per second (0: no waiting).
-
-    `calls` counts the calls, and may make them fail; None does neither.
-    """
+class Server(routes.State):
+    """The running server."""
 
     def __init__(
         self,
@@ -56,15 +52,12 @@ class Server:
         token: str | None,
         max_connections: int,
         cors: str | None,
-        source: routes.Source,
+        source: routes.Source | None,
     ) -> None:
-        self.pace = pace
-        self.source = source
+        super().__init__(pace, source)
         self.token = token
         self.cors = cors
         self.max_connections = max_connections
-        self.calls: Calls | None = None
-        self.answering = 0  # requests
         self._sockets = bind_sockets(port, host, backlog=BACKLOG)
         name, port = self._sockets[0].getsockname()[:2]
         self.url = f"http://{f'[{name}]' if ':' in name else name}:{port}/v1"
@@ -92,37 +85,24 @@ class Server:
             self._loop.call_soon_threadsafe(self._closing.set)
             self._thread.join()
 
-    def provoke(self, fault: Fault, times: int | None, model: str | None) -> Calls:
-        """Let `fault` happen from now on, end the one before, and return the calls from now on.
+    def refuse(self) -> None:
+        """Refuse connections; the port stays ours."""
+        self._call(self._refuse())
 
-        It lasts for so many calls, where `times` is given, and is for this `model` alone.
-        """
-        if self.calls is not None:
-            self.calls.end()
-        self.calls = Calls(fault, times, model, self._forgive)
-        if fault.kind == "refused":
-            self._call(self._refuse())
-        return self.calls
-
-    def _forgive(self, calls: Calls) -> None:
-        """End a fault and the counting, unless that was done."""
-        if self.calls is calls:
-            self.calls = None
-            if calls.fault.kind == "refused":
-                self._call(self._listen())
+    def listen(self) -> None:
+        """Take connections again."""
+        self._call(self._listen())
 
     def _call(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     async def _refuse(self) -> None:
-        """Refuse connections, from now until `_listen`; the port stays ours."""
         addresses = [listening.getsockname() for listening in self._sockets]
         families = [listening.family for listening in self._sockets]
         self._stop_listening()
         self._sockets = list(map(_bound, families, addresses))
 
     async def _listen(self) -> None:
-        """Take connections."""
         for listening in self._sockets:
             listening.setsockopt(SOL_SOCKET, SO_SNDBUF, SEND_BUFFER)  # of its connections, that is
             listening.listen(BACKLOG)
@@ -149,7 +129,7 @@ class Server:
         # A client that keeps a connection for its next call breaks where every call has an event
         # loop of its own, as with several asyncio.run: hence no keep-alive.
         self._http = _HTTPServer(
-            routes.application(self),
+            handler.application(self),
             no_keep_alive=True,
             max_header_size=MAX_HEAD,
             max_body_size=MAX_DRAIN,
@@ -183,14 +163,13 @@ def serve(
     token: str | None = None,
     max_connections: int = MAX_CONNECTIONS,
     cors: str | None = None,
-    source: routes.Source = routes.BUILTIN,
+    source: routes.Source | None = None,
 ) -> Server:
     """Start the built-in model at `pace` tokens per second, 0 for as fast as possible.
 
     It listens at `host`, which may stand for several addresses, on `port`, 0 for any that is free.
     With a `token`, it answers those only who send it as their key. Beyond `max_connections` it
     says that it is full. Web pages of the origin `cors` may read its answers, of any with "*".
-    Another `source` may answer in its stead.
-    Raises OSError where it cannot listen.
+    Another `source` may answer in its stead. Raises OSError where it cannot listen.
     """
     return Server(pace, host, port, token, max_connections, cors, source)

@@ -1,4 +1,16 @@
-"""The built-in model's token rule: how a text is split into tokens, and how they are counted."""
+"""The built-in model's token rule: how a text is split into tokens, and how they are counted.
+
+A prompt is all that a request holds, and counts like this:
+
+- a message: PER_MESSAGE, and the tokens of its text;
+- a call of a tool, in the message that made it: the tokens of the tool's name and of the arguments;
+- a picture: PICTURE_LOW with detail "low", and PICTURE without, whatever its size;
+- each tool that is offered, and the schema of `response_format`: the tokens of its JSON, written
+  without spaces between names and values: {"name":"get_weather","parameters":{…}};
+- REPLY_START for the reply that it opens.
+
+An answer counts the tokens of its text, of the arguments of its calls, and of the thought before it.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +22,12 @@ from collections.abc import Iterable
 # https://github.com/openai/openai-cookbook/blob/main/examples/How_to_count_tokens_with_tiktoken.ipynb
 PER_MESSAGE = 3
 REPLY_START = 3
+
+# OpenAI's rule for a picture seen in low detail, and for one of 1024 × 1024 pixels in high detail:
+# 85 tokens, and 170 for each of its four tiles.
+# https://platform.openai.com/docs/guides/images-vision
+PICTURE_LOW = 85
+PICTURE = 85 + 4 * 170
 
 # Kana, Han and Hangul, which are written without spaces between words or read by the syllable.
 _EAST_ASIAN = (

@@ -28,18 +28,24 @@ _JSON_TYPES = {
 class RequestError(Exception):
     """A request that is answered with an error in OpenAI's shape.
 
-    `param` names the parameter at fault, `code` is OpenAI's word for the error, and `status` the
-    HTTP status.
+    `param` names the parameter at fault, `code` is OpenAI's word for the error, `status` the HTTP
+    status, and `headers` are those that the answer has besides.
     """
 
     def __init__(
-        self, message: str, param: str | None = None, code: str | None = None, status: int = 400
+        self,
+        message: str,
+        param: str | None = None,
+        code: str | None = None,
+        status: int = 400,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.param = param
         self.code = code
         self.status = status
+        self.headers = headers or {}
 
 
 def load(body: bytes) -> dict[str, Any]:
@@ -126,7 +132,8 @@ def model(name: str, models: Collection[str] = MODELS) -> str:
     """Return the name of a model, which must be one of `models`."""
     if name not in models:
         message = UNKNOWN_MODEL.format(model=name[:64])
-        message += f" This server has {' and '.join(f'`{known}`' for known in models)}."
+        *others, last = (f"`{known}`" for known in models)
+        message += f" This server has {', '.join(others) + ' and ' if others else ''}{last}."
         raise RequestError(message, code="model_not_found", status=404)
     return name
 

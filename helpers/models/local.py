@@ -11,13 +11,14 @@ import struct
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from langchain_core.messages import BaseMessage, ChatMessage
+from langchain_core.messages import AIMessageChunk, BaseMessage, ChatMessage
 
-from helpers.builtin import chat_request, wire
+from helpers.builtin import MODEL, chat_reply, chat_request, wire
 from helpers.builtin.chat_request import Request
 from helpers.builtin.routes import CHAT_ADDRESS, Interface, Source
 from helpers.builtin.wire import RequestError
@@ -31,29 +32,43 @@ MOST_TOKENS = 256  # of an answer, where a request sets no limit: a small networ
 
 
 class Answer:
-    """One answer to a request, which the network writes while one iterates over its pieces."""
+    """One answer to a request, a `Reply` that the network writes while one iterates over its tokens."""
 
-    def __init__(self, shop: ChatShop, request: Request, prompt: Sequence[BaseMessage]) -> None:
-        self.text = ""
+    calls = thought = ()
+    refused = False
+
+    def __init__(self, shop: ChatShop, request: Request) -> None:
         self.finish_reason = ""
-        self.tokens = 0
-        temperature = TEMPERATURE if request.temperature is None else request.temperature
-        limit = request.max_tokens or MOST_TOKENS
-        settings = {"temperature": temperature, "seed": request.seed, "max_tokens": limit}
-        self._written = shop._stream(list(prompt), list(request.stop), None, **settings)
+        self.count = 0
+        self._pieces: list[str] = []
+        settings = {
+            "temperature": TEMPERATURE if request.temperature is None else request.temperature,
+            "seed": request.seed,
+            "max_tokens": request.max_tokens or MOST_TOKENS,
+        }
+        self._written = shop._stream(_turns(request), list(request.stop), None, **settings)
+
+    @property
+    def tokens(self) -> Answer:
+        return self
 
     def __iter__(self) -> Iterator[str]:
+        yield from self._pieces
         for chunk in self._written:
-            self.text += chunk.text
-            usage = getattr(chunk.message, "usage_metadata", None)
-            if usage:
-                self.tokens = usage["output_tokens"]
-                self.finish_reason = chunk.message.response_metadata["finish_reason"]
-            yield chunk.text
+            if chunk.text:
+                self._pieces.append(chunk.text)
+                yield chunk.text
+            message = chunk.message
+            if isinstance(message, AIMessageChunk) and message.usage_metadata:  # the last one
+                self.count = message.usage_metadata["output_tokens"]
+                self.finish_reason = message.response_metadata["finish_reason"]
+
+    def __len__(self) -> int:
+        return len(self._pieces)
 
     def length(self) -> int:
         """Return the number of tokens that it took, once it is written."""
-        return self.tokens
+        return self.count
 
 
 def weights() -> Path:
@@ -108,23 +123,19 @@ def load(path: Path) -> ChatShop:
 def source(shop: ChatShop) -> Source:
     """Return the network as one who answers, under its name and by Chat Completions."""
     replies = partial(_replies, shop)
-    chat = Interface(
-        partial(_parse, shop),
-        replies,
-        replies,
-        partial(_completion, shop),
-        partial(_chunks, shop),
-        True,
-    )
+    parse = partial(_parse, shop)
+    chat = Interface(parse, replies, replies, _completion, _chunks, live=True)
     return Source((shop.model_name,), {CHAT_ADDRESS: chat})
 
 
 def _parse(shop: ChatShop, body: bytes) -> Request:
     """Return the request; raise RequestError also for what this network cannot do."""
-    request = chat_request.parse(body, (shop.model_name,))
+    data = wire.load(body)
+    wire.model(wire.get(data, "model", "string", required=True), (shop.model_name,))
+    request = chat_request.read({**data, "model": MODEL}, f"chatcmpl-{uuid.uuid4().hex[:24]}")
     parts = [
         part["type"]
-        for message in wire.load(body)["messages"]
+        for message in data["messages"]
         if isinstance(message.get("content"), list)
         for part in message["content"]
     ]
@@ -138,10 +149,18 @@ def _parse(shop: ChatShop, body: bytes) -> Request:
         what = f"'{param}'" if param != "messages" else "anything but text"
         message = f"The model `{shop.model_name}` does not support {what}."
         raise RequestError(message, param, "unsupported_parameter")
-    return request
+    length = shop.get_num_tokens_from_messages(_turns(request))
+    limit = shop.network.config.max_position_embeddings
+    if length >= limit:
+        message = (
+            f"This model's maximum context length is {limit} tokens. However, your messages "
+            f"resulted in {length} tokens. Please reduce the length of the messages."
+        )
+        raise RequestError(message, "messages", "context_length_exceeded")
+    return replace(request, model=shop.model_name, prompt=[""] * length)  # they are only counted
 
 
-def _prompt(request: Request) -> list[BaseMessage]:
+def _turns(request: Request) -> list[BaseMessage]:
     named = {"developer": "system", "function": "tool"}
     return [
         ChatMessage(role=named.get(message.role, message.role), content=message.text)
@@ -150,63 +169,19 @@ def _prompt(request: Request) -> list[BaseMessage]:
 
 
 def _replies(shop: ChatShop, request: Request) -> list[Answer]:
-    """Return the answers, of which nothing is written yet; raise RequestError without room for one."""
-    prompt = _prompt(request)
-    length = shop.get_num_tokens_from_messages(prompt)
-    limit = shop.network.config.max_position_embeddings
-    if length >= limit:
-        message = (
-            f"This model's maximum context length is {limit} tokens. However, your messages "
-            f"resulted in {length} tokens. Please reduce the length of the messages."
-        )
-        raise RequestError(message, "messages", "context_length_exceeded")
-    return [Answer(shop, request, prompt) for _choice in range(request.choices)]
+    """Return the answers, of which nothing is written yet."""
+    return [Answer(shop, request) for _choice in range(request.choices)]
 
 
-def _envelope(request: Request, kind: str) -> dict[str, Any]:
-    name = f"chatcmpl-{uuid.uuid4().hex[:24]}"
-    return {"id": name, "object": kind, "created": int(time.time()), "model": request.model}
+def _now(written: dict[str, Any]) -> dict[str, Any]:
+    """Return what was written with the time, and without the built-in model's fingerprint."""
+    return {**written, "created": int(time.time()), "system_fingerprint": None}
 
 
-def _usage(shop: ChatShop, request: Request, answers: Sequence[Answer]) -> dict[str, int]:
-    read = shop.get_num_tokens_from_messages(_prompt(request))
-    written = sum(answer.tokens for answer in answers)
-    return {
-        "prompt_tokens": read,
-        "completion_tokens": written,
-        "total_tokens": read + written,
-    }
+def _completion(request: Request, answers: Sequence[Any]) -> dict[str, Any]:
+    return _now(chat_reply.completion(request, answers))
 
 
-def _completion(shop: ChatShop, request: Request, answers: Sequence[Answer]) -> dict[str, Any]:
-    choices = [
-        {
-            "index": index,
-            "message": {"role": "assistant", "content": answer.text, "refusal": None},
-            "logprobs": None,
-            "finish_reason": answer.finish_reason,
-        }
-        for index, answer in enumerate(answers)
-    ]
-    envelope = _envelope(request, "chat.completion")
-    return {**envelope, "choices": choices, "usage": _usage(shop, request, answers)}
-
-
-def _chunks(
-    shop: ChatShop, request: Request, answers: Sequence[Answer]
-) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the chunks of a stream, one choice after the other."""
-    envelope = _envelope(request, "chat.completion.chunk")
-
-    def chunk(index: int, delta: dict[str, Any], reason: str | None = None) -> Any:
-        choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": reason}
-        return 0, {**envelope, "choices": [choice]}
-
-    for index, answer in enumerate(answers):
-        yield chunk(index, {"role": "assistant", "content": ""})
-        for piece in answer:
-            if piece:
-                yield chunk(index, {"content": piece})
-        yield chunk(index, {}, answer.finish_reason)
-    if request.include_usage:
-        yield 0, {**envelope, "choices": [], "usage": _usage(shop, request, answers)}
+def _chunks(request: Request, answers: Sequence[Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+    for written, chunk in chat_reply.chunks(request, answers):
+        yield written, _now(chunk)

@@ -66,6 +66,8 @@ for number in range(15):
 class EachInTurn:
     """In place of faults.Calls: the first call meets the first fault, the second the next."""
 
+    ways = ()
+
     def __init__(self) -> None:
         self.faults = itertools.cycle(KINDS)
 

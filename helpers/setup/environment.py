@@ -17,7 +17,7 @@ from pathlib import Path
 
 from helpers.i18n import _
 from helpers.setup import ROOT, CourseError, pip, processes
-from helpers.setup.files import read_only, refused, try_lock, write_whole
+from helpers.setup.files import is_course, read_only, refused, try_lock, write_whole
 from helpers.setup.packages import compare_in
 from helpers.setup.processes import as_typed, child_environment, is_inside, python_of, typed
 from helpers.setup.python import check_ensurepip, site_packages
@@ -170,10 +170,16 @@ def set_up(root: Path = ROOT, extra: str | None = None) -> Path:
 
     With one of EXTRAS that includes what it needs, from then on. Where there is no such environment and
     the running Python has all that requirements.txt pins, as in a container, that is used as it is:
-    PYTHONPATH tells its children where the course is. Raises CourseError with what the reader can do.
+    PYTHONPATH tells its children where the course is. Where pip has installed `helpers`, the running
+    Python is used. Raises CourseError with what the reader can do.
     """
     venv = root / ".venv"
     running = Path(sys.executable)
+    if not is_course(root):  # pip has installed `helpers`, with what the lessons need
+        added = requirements_folder(root) / f"{extra}.txt"
+        if extra is not None and not has_all(running, [added]):
+            raise not_ours([str(running), "-m", "pip", "install", "-r", str(added)])
+        return running
 
     def complete() -> bool:
         return is_current(root) and (extra is None or extra in extras_in(root))

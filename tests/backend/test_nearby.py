@@ -124,7 +124,7 @@ def test_start_mentions_one_that_is_not_used_but_on_no_page_that_is_built(
     for name in settings.KNOWN:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(variables, "_changed", {})
-    monkeypatch.setattr(settings, "ENV_FILE", tmp_path / ".env")
+    monkeypatch.setattr(settings, "learners", lambda name: tmp_path / name)
     monkeypatch.setattr(nearby, "GLANCE", nearby.PATIENCE)  # however busy this machine is
     try:
         for named, builtin, mentioned in (

@@ -294,6 +294,8 @@ def _complete(talk: Interface, state: State, asked: Asked) -> Iterator[Step]:
     except GeneratorExit:
         call.end(faults.GONE)
         raise
+    finally:
+        call.end("500")  # unless it has ended otherwise
 
 
 def _completed(talk: Interface, state: State, asked: Asked, call: faults.Call) -> Iterator[Step]:

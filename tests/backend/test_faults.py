@@ -271,6 +271,16 @@ def test_only_calls_of_the_model_count_and_refused_requests_do(running: server.S
     assert str(calls) == "5 calls: 400, 400, 400, 400, 413"
 
 
+def test_a_defect_is_counted_too(
+    running: server.Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(tokens, "split", None)
+    with faults.none() as calls:
+        assert post(running)["error"]["type"] == "server_error"
+    assert str(calls) == "1 call: 500"
+    caplog.clear()
+
+
 def test_errors_come_before_the_request_is_checked(running: server.Server) -> None:
     with faults.unknown_model():
         status, _, text = request(running, "POST", "/v1/chat/completions", {"model": "a{b}" * 99})

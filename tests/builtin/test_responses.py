@@ -128,7 +128,21 @@ def test_a_refused_request(running: server.Server, change: dict[str, Any], param
 
 def test_no_input_is_a_defect() -> None:
     generator = random.Random(5)
-    atoms = [None, True, 0, -1, 10**30, "", "user", "message", "\ud800", "function", [], {}, [{}]]
+    atoms: list[Any] = [
+        None,
+        True,
+        0,
+        -1,
+        10**30,
+        "",
+        "user",
+        "message",
+        "\ud800",
+        "function",
+        [],
+        {},
+        [{}],
+    ]
     atoms += ["reasoning", "function_call", "function_call_output", "input_image", "json_schema"]
     keys = ["role", "content", "type", "text", "call_id", "name", "format", "effort", "output"]
     keys += ["arguments", "image_url", "detail", "summary", "tools", "mode", "schema", "strict"]

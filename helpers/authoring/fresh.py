@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
-from helpers.authoring import snippet, stable
+from helpers.authoring import pins, snippet, stable
 from helpers.authoring.builder import NOTEBOOKS, execute, read_notebook
 from helpers.authoring.source import SourceError, lesson_paths, read_head
 from helpers.backend import without_real_model
@@ -71,8 +71,9 @@ class Difference(NamedTuple):
 def required(training: bool = False, root: Path = ROOT) -> list[str]:
     """Return the requirements that pyproject.toml states, with those of training if they are wanted."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extra = project["optional-dependencies"]["train"] if training else []
-    return [*project["dependencies"], *extra]
+    extras = [*pins.EVERYWHERE, *(["train"] if training else [])]
+    added = [one for extra in extras for one in project["optional-dependencies"][extra]]
+    return [*project["dependencies"], *added]
 
 
 def make(packages: Sequence[str], options: Sequence[str] = (), folder: Path = FOLDER) -> Path:

@@ -12,8 +12,9 @@ from helpers.setup import ROOT, CourseError, environment
 from helpers.setup.files import write_whole
 from helpers.setup.python import OLDEST_PYTHON
 
-# The extras of pyproject.toml that have another name than their file.
+# The extras of pyproject.toml that have another name than their file, and those in requirements.txt.
 EXTRAS = {"training": "train"}
+EVERYWHERE = ("lab", "build", "test")
 
 
 def make(upgrade: bool, root: Path = ROOT) -> list[Path]:
@@ -24,7 +25,8 @@ def make(upgrade: bool, root: Path = ROOT) -> list[Path]:
     """
     newest = ["--upgrade"] if upgrade else []
     base, *extras = environment.requirements(root, set(environment.EXTRAS))
-    _compile(root, ["pyproject.toml", "-o", base.name, *newest])
+    everywhere = [f"--extra={extra}" for extra in EVERYWHERE]
+    _compile(root, ["pyproject.toml", *everywhere, "-o", base.name, *newest])
     there = re.findall(r"^([\w.-]+)==", base.read_text(encoding="utf-8"), re.MULTILINE)
     for file in extras:
         added = [f"--no-emit-package={name}" for name in dict.fromkeys(there)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from helpers import i18n
-from helpers.backend import network, servers, tracing, variables
+from helpers.backend import nearby, network, servers, tracing, variables
 from helpers.backend.keys import BUILTIN_KEY, NO_KEY
 from helpers.backend.settings import (
     MISLEADING,
@@ -18,9 +18,11 @@ from helpers.backend.settings import (
     BackendError,
     Settings,
     default_env_file,
+    is_other_env_file,
 )
 from helpers.builtin import MODEL
 from helpers.i18n import _
+from helpers.setup.processes import typed
 
 if TYPE_CHECKING:
     from helpers.builtin.routes import State
@@ -66,11 +68,20 @@ def start(
         if model != MODEL and "LANGSMITH_GATEWAY" in os.environ:
             note = _("(LANGSMITH_GATEWAY is not used. OPENAI_BASE_URL can name a gateway.)")
             notes.append(note)
+        if model == MODEL and not builtin and env_file is None and not is_other_env_file():
+            # Neither building nor testing, whose pages say the same on every machine.
+            notes += map(_unused, nearby.look(nearby.GLANCE))
         notes += [tracing.settle(settings), *settings.remarks]
         variables.put(**dict.fromkeys(name for name in MISLEADING if name in os.environ))
     _model = model
     print("\n".join(filter(None, notes)))
     return _model
+
+
+def _unused(found: nearby.Nearby) -> str:
+    """Return what to say of a program that serves a model here, where the built-in one is taken."""
+    text = _("({program} runs on this computer: {command} says how to use it.)")
+    return text.format(program=found.program, command=typed("local"))
 
 
 def _choose(settings: Settings, builtin: bool) -> tuple[str, list[str]]:

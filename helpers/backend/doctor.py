@@ -15,7 +15,7 @@ from helpers.backend.settings import KNOWN, Settings, default_env_file
 from helpers.builtin import MODEL
 from helpers.i18n import _, decimal, language
 from helpers.setup import ROOT, CourseError
-from helpers.setup.files import check_savable
+from helpers.setup.files import check_savable, is_course
 from helpers.setup.packages import compare_packages
 
 Findings = Iterator[tuple[bool, str]]  # whether all is well, and the line that says so
@@ -54,6 +54,8 @@ def _python() -> Findings:
 
 
 def _packages() -> Findings:
+    if not is_course(ROOT):  # pip has installed `helpers`, and looked after the packages
+        return
     count, wrong = compare_packages(ROOT / "requirements.txt")
     line = _("{count} packages, as requirements.txt pins them").format(count=count)
     if wrong:
@@ -65,6 +67,8 @@ def _packages() -> Findings:
 
 
 def _folder() -> Findings:
+    if not is_course(ROOT):
+        return
     try:
         check_savable(ROOT, language())
     except CourseError as error:  # everything else can be looked at all the same

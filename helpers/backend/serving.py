@@ -1,4 +1,4 @@
-"""Serves the built-in model to a whole room: addresses, the token, the pace, and an end in peace."""
+"""Serves the built-in model to a whole room, or another to one person: addresses, the token, the pace, and an end in peace."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import time
 
 from helpers.backend.keys import NO_KEY
 from helpers.backend.settings import LOOPBACK, Settings, default_env_file
-from helpers.builtin import MODELS
+from helpers.builtin.routes import BUILTIN, Source
 from helpers.builtin.server import MAX_CONNECTIONS, Server
 from helpers.builtin.server import serve as start_server
 from helpers.i18n import _, listed
@@ -27,35 +27,50 @@ PATIENCE = 8.0  # seconds for the answers under way; processes.stop waits for 10
 
 
 def run(
-    host: str, port: int, token: str | None, pace: float | None, cors: str | None = None
+    host: str,
+    port: int,
+    token: str | None,
+    pace: float | None,
+    cors: str | None = None,
+    source: Source = BUILTIN,
 ) -> int:
     """Serve until Ctrl-C or SIGTERM; return the exit code.
 
     Prints what students write into their `.env`. Without a `token`, `choose_token` takes one;
     without a `pace` (tokens per second, 0: as fast as possible) it is that of the course. Web
-    pages of the origin `cors` may ask it, of any with "*".
+    pages of the origin `cors` may ask it, of any with "*". Another `source` than the built-in model
+    answers to who runs it, and prints what that person writes.
     """
     # Being stopped is the way to end. A shell lets what it starts with & ignore Ctrl-C.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
         token = choose_token(token, host)
-        server = listen(pace_of_course() if pace is None else pace, host, port, token, cors)
+        pace = pace_of_course() if pace is None else pace
+        server = listen(pace, host, port, token, cors, source)
     except CourseError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 0
     try:
-        serving = _(
-            "The built-in model answers at {url}.\n"
-            "Your students write into their .env:\n\n    {lines}\n\n"
-            "It speaks OpenAI's Chat Completions and Responses, and its models are {models}. "
-            "Ctrl-C stops it, once the answers under way are finished."
-        )
         url = address_for_students(server.url)
-        lines = f"OPENAI_BASE_URL={url}\n    OPENAI_API_KEY={token or NO_KEY}"
-        print(serving.format(url=url, lines=lines, models=listed(MODELS)), flush=True)
+        if source is BUILTIN:
+            serving = _(
+                "The built-in model answers at {url}.\n"
+                "Your students write into their .env:\n\n    {lines}\n\n"
+                "It speaks OpenAI's Chat Completions and Responses, and its models are {models}. "
+                "Ctrl-C stops it, once the answers under way are finished."
+            )
+            lines = f"OPENAI_BASE_URL={url}\n    OPENAI_API_KEY={token or NO_KEY}"
+        else:
+            serving = _(
+                "{models} answers at {url}. To use it, write into {file}:\n\n    {lines}\n\n"
+                "Then run the first cell of a lesson again. Ctrl-C here stops it."
+            )
+            lines = f"OPENAI_BASE_URL={url}\n    OPENAI_MODEL={source.models[0]}"
+        fields = {"models": listed(source.models), "file": default_env_file()}
+        print(serving.format(url=url, lines=lines, **fields), flush=True)
         while True:
             time.sleep(3600)
     except KeyboardInterrupt:
@@ -91,10 +106,17 @@ def pace_of_course() -> float:
     return Settings(default_env_file()).pace()
 
 
-def listen(pace: float, host: str, port: int, token: str | None, cors: str | None = None) -> Server:
+def listen(
+    pace: float,
+    host: str,
+    port: int,
+    token: str | None,
+    cors: str | None = None,
+    source: Source = BUILTIN,
+) -> Server:
     """Start the server. Raises CourseError where it cannot listen."""
     try:
-        return start_server(pace, host, port, token, allow_files(MAX_CONNECTIONS), cors)
+        return start_server(pace, host, port, token, allow_files(MAX_CONNECTIONS), cors, source)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             text = _("Port {port} is taken by another program. Choose another one with --port.")

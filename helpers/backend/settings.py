@@ -13,10 +13,12 @@ from dotenv.parser import parse_stream
 
 from helpers.backend import variables
 from helpers.i18n import _
-from helpers.setup import ROOT, CourseError
+from helpers.setup import CourseError
+from helpers.setup.files import learners
 
-ENV_FILE = ROOT / ".env"
-ENV_FILE_VARIABLE = "COURSE_ENV_FILE"  # another file instead of ENV_FILE, for building and testing
+ENV_FILE_VARIABLE = (
+    "COURSE_ENV_FILE"  # another file than the learner's `.env`, for building and testing
+)
 PLACEHOLDER = "put-your-key-here"  # as it stands in .env.example
 DEFAULT_PACE = 40.0  # tokens per second: as fast as one can watch
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -189,7 +191,12 @@ class Settings:
 
 def default_env_file() -> Path:
     """Return the file that holds the learner's variables; it need not exist."""
-    return Path(os.environ.get(ENV_FILE_VARIABLE) or ENV_FILE)
+    return Path(os.environ.get(ENV_FILE_VARIABLE) or learners(".env"))
+
+
+def is_other_env_file() -> bool:
+    """Say whether another file than the learner's `.env` was named, as for building and testing."""
+    return bool(os.environ.get(ENV_FILE_VARIABLE))
 
 
 def _similar(name: str) -> str:
@@ -213,6 +220,6 @@ def without_real_model() -> dict[str, str]:
     """
     leads_away = (*OF_THE_CLIENT, *TRACING_PREFIXES, *MISLEADING)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(leads_away)}
-    trained = os.environ.get("COURSE_TRAINED") or str(ENV_FILE.with_name(".trained"))
+    trained = os.environ.get("COURSE_TRAINED") or str(learners(".trained"))
     chosen = {"COURSE_PROGRESS": os.devnull, "COURSE_TRAINED": trained}
     return {**kept, ENV_FILE_VARIABLE: os.devnull, **chosen}

@@ -112,6 +112,8 @@ class Request:
     parallel: bool = True
     schema: dict[str, Any] | None = None
     top_logprobs: int | None = None
+    temperature: float | None = None
+    seed: int | None = None
     prompt: Sequence[str] = ()
     cached: int = 0
     thinks: int = 0
@@ -160,6 +162,8 @@ def read(data: dict[str, Any], answer_id: str) -> Request:
         parallel=get(data, "parallel_tool_calls", "boolean") is not False,
         schema=chat_tools.read_schema(data, messages),
         top_logprobs=(top_logprobs or 0) if logprobs else None,
+        temperature=data.get("temperature"),
+        seed=data.get("seed"),
         prompt=prompt.read(data, messages),
         thinks=thinking.length(named, data),
     )

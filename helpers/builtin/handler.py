@@ -7,6 +7,7 @@ import contextlib
 import logging
 import struct
 import sys
+from collections.abc import Iterator
 from socket import SO_LINGER, SOL_SOCKET
 from typing import Any, NoReturn
 
@@ -49,7 +50,7 @@ class Handler(RequestHandler):
         try:
             # A client that goes away is nothing to report.
             with contextlib.suppress(StreamClosedError), contextlib.closing(steps):
-                for step in steps:
+                while (step := await self.made(steps)) is not None:
                     await self.take(step)
                 await self.taken(self.finish())
         except routes.Broken as broken:
@@ -64,6 +65,13 @@ class Handler(RequestHandler):
         return routes.Asked(str(came.method), came.path, came.headers, body, self.received)
 
     get = head = post = put = patch = delete = options = dispatch
+
+    async def made(self, steps: Iterator[routes.Step]) -> routes.Step | None:
+        """Return the next step, None after the last; a live one is made in the loop's other thread."""
+        interface = self.server.source.interfaces.get(self.request.path)
+        if interface and interface.live:
+            return await asyncio.to_thread(next, steps, None)
+        return next(steps, None)
 
     async def take(self, step: routes.Step) -> None:
         """Take one step; raise StreamClosedError if the client goes."""

@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -49,7 +50,8 @@ class State:
     `url` is the base URL; `pace` is in tokens per second, 0 for no waiting; `token` what clients
     must send as their key, if anything; `cors` the origin of the web pages that may read the
     answers, "*" for all; `calls` counts the calls, and may make them fail; `cache` knows the
-    prompts that were read; `answering` is the number of requests that are being answered.
+    prompts that were read; `answering` is the number of requests that are being answered;
+    `source` is who answers.
     """
 
     url: str
@@ -59,8 +61,9 @@ class State:
     answering = 0
     refusing = False
 
-    def __init__(self, pace: float) -> None:
+    def __init__(self, pace: float, source: Source | None = None) -> None:
         self.pace = pace
+        self.source = source or BUILTIN
         self.cache = Cache()
 
     def is_full(self) -> bool:
@@ -124,36 +127,51 @@ class Broken(Exception):
 
 
 class Interface(NamedTuple):
-    """One of OpenAI's interfaces: how a request is read, answered, misanswered and put on the wire."""
+    """One of OpenAI's interfaces: how a request is read, answered, misanswered and put on the wire.
+
+    Replies that are `live` are written while one iterates over their tokens, which takes its time.
+    """
 
     parse: Callable[[bytes], Any]
-    replies: Callable[[Any], list[Reply]]
-    misformatted: Callable[[Any], list[Reply]]
-    completion: Callable[[Any, Sequence[Reply]], dict[str, Any]]
-    chunks: Callable[[Any, Sequence[Reply]], Iterator[tuple[int, dict[str, Any]]]]
+    replies: Callable[[Any], list[Any]]
+    misformatted: Callable[[Any], list[Any]]
+    completion: Callable[[Any, Sequence[Any]], dict[str, Any]]
+    chunks: Callable[[Any, Sequence[Any]], Iterator[tuple[int, dict[str, Any]]]]
     end: bytes = b"data: [DONE]\n\n"  # of a stream
+    live: bool = False
 
 
-INTERFACES = {
-    "/v1/chat/completions": Interface(
-        chat_request.parse,
-        answers.replies,
-        answers.misformatted,
-        chat_reply.completion,
-        chat_reply.chunks,
-    ),
-    "/v1/responses": Interface(
-        responses.parse,
-        answers.replies,
-        answers.misformatted,
-        responses.completion,
-        responses.chunks,
-        b"",
-    ),
-    "/v1/completions": Interface(
-        legacy.parse, legacy.replies, legacy.replies, legacy.completion, legacy.chunks
-    ),
-}
+class Source(NamedTuple):
+    """Who answers: the names of the models, and the interfaces by their addresses."""
+
+    models: Sequence[str]
+    interfaces: Mapping[str, Interface]
+
+
+CHAT_ADDRESS = "/v1/chat/completions"
+BUILTIN = Source(
+    MODELS,
+    {
+        CHAT_ADDRESS: Interface(
+            chat_request.parse,
+            answers.replies,
+            answers.misformatted,
+            chat_reply.completion,
+            chat_reply.chunks,
+        ),
+        "/v1/responses": Interface(
+            responses.parse,
+            answers.replies,
+            answers.misformatted,
+            responses.completion,
+            responses.chunks,
+            b"",
+        ),
+        "/v1/completions": Interface(
+            legacy.parse, legacy.replies, legacy.replies, legacy.completion, legacy.chunks
+        ),
+    },
+)
 
 
 def answer(state: State, asked: Asked) -> Generator[Step, None, None]:
@@ -196,7 +214,8 @@ def _json(
 
 def _respond(state: State, asked: Asked) -> Iterator[Step]:
     methods: tuple[str, ...] = ()  # of this address, besides OPTIONS
-    if asked.path in INTERFACES:
+    interface = state.source.interfaces.get(asked.path)
+    if interface:
         methods = ("POST",)
     elif asked.path == "/v1/models" or (asked.path.startswith("/v1/models/") and asked.path[11:]):
         methods = ("GET", "HEAD")
@@ -210,8 +229,8 @@ def _respond(state: State, asked: Asked) -> Iterator[Step]:
     elif asked.method not in methods:
         message = f"The server cannot {asked.method} {asked.path}."
         raise RequestError(message, status=405, headers=_allow(state, asked, methods))
-    elif asked.path in INTERFACES:
-        yield from _complete(INTERFACES[asked.path], state, asked)
+    elif interface:
+        yield from _complete(interface, state, asked)
     else:
         yield from _models(state, asked)
 
@@ -249,12 +268,13 @@ def _unknown(asked: Asked) -> RequestError:
 def _models(state: State, asked: Asked) -> Iterator[Step]:
     if state.calls is not None and "no_models" in state.calls.ways:
         raise _unknown(asked)
+    names = state.source.models
     models = [
         {"id": name, "object": "model", "created": chat_reply.CREATED, "owned_by": "course"}
-        for name in MODELS
+        for name in names
     ]
     if named := unquote(asked.path.removeprefix("/v1/models").removeprefix("/")):
-        yield from _json(state, models[MODELS.index(wire.model(named))])
+        yield from _json(state, models[names.index(wire.model(named, names))])
     else:
         yield from _json(state, {"object": "list", "data": models})
 
@@ -292,6 +312,9 @@ def _completed(talk: Interface, state: State, asked: Asked, call: faults.Call) -
             status=413,
         )
     request = talk.parse(asked.body)
+    if talk.live:
+        yield from _live(talk, request, shared_headers(state), call)
+        return
     if isinstance(request, chat_request.Request):
         cached = state.cache.read(request.model, request.prompt)
         aloud = "reasoning_content" in fault.ways
@@ -305,6 +328,20 @@ def _completed(talk: Interface, state: State, asked: Asked, call: faults.Call) -
     else:
         yield _wait(clock[-1])
         yield from _whole(talk.completion(request, replies), headers, call)
+
+
+def _live(
+    talk: Interface, request: Any, headers: dict[str, str], call: faults.Call
+) -> Iterator[Step]:
+    """Yield an answer that is written meanwhile, a step a token: a client that goes away stops it."""
+    replies = talk.replies(request)
+    if request.stream:
+        chunks = ((0, chunk) for _written, chunk in talk.chunks(request, replies))
+        yield from _stream(chunks, talk.end, headers, call, [0.0])
+        return
+    for _token in chain.from_iterable(reply.tokens for reply in replies):
+        yield 0.0
+    yield from _whole(talk.completion(request, replies), headers, call)
 
 
 def _clock(asked: Asked, request: Any, replies: Sequence[Reply], pace: float) -> list[float]:

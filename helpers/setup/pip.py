@@ -103,10 +103,12 @@ def pip_environment(python: Path, root: Path) -> dict[str, str]:
     return {**rest, **taken_over(said), "PIP_CONFIG_FILE": os.devnull}
 
 
-def install(python: Path, site: Path, files: Sequence[Path], root: Path) -> None:
+def install(
+    python: Path, site: Path, files: Sequence[Path], root: Path, alone: bool = False
+) -> None:
     """Install what the requirements `files` pin, and show how far it is.
 
-    `python` is that of the environment under `root`, and `site` where it keeps its packages. Raises
+    If `alone`, nothing that these packages ask for comes along. `python` is that of the environment under `root`, and `site` where it keeps its packages. Raises
     CourseError, OSError.
     """
     lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
@@ -114,7 +116,7 @@ def install(python: Path, site: Path, files: Sequence[Path], root: Path) -> None
     before = len(list(site.glob("*.dist-info")))
     log = log_of(root)
     command = [str(python), "-m", "pip", "install", "--no-input", "--progress-bar=off"]
-    command += ["--disable-pip-version-check"]
+    command += ["--disable-pip-version-check", *(["--no-deps"] if alone else [])]
     command += [part for file in files for part in ("-r", str(file))]
     environment = pip_environment(python, root)
     shown, shown_at = -1, 0.0

@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
 from helpers.i18n import _, listed
-from helpers.setup import ROOT
-from helpers.setup.files import try_lock, write_whole
+from helpers.setup.files import learners, try_lock, write_whole
 from helpers.setup.processes import typed
 from helpers.training.sameness import feed
 
@@ -61,7 +60,7 @@ def require() -> None:
 
 def folder() -> Path:
     """Return the folder where trained networks are kept; it need not exist."""
-    return Path(os.environ.get(FOLDER_VARIABLE) or ROOT / ".trained")
+    return Path(os.environ.get(FOLDER_VARIABLE) or learners(".trained"))
 
 
 def shop() -> Path | None:

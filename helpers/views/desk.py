@@ -13,6 +13,7 @@ from typing import Any
 from langchain_core.messages import BaseMessage, ToolMessage
 
 from helpers.i18n import N_, _, listed
+from helpers.views.widgets import bundle_of
 
 REDRAW = 0.05  # seconds between two drawings of a reply that is being written
 LATE = 0.5  # seconds in which a text arrives that was typed before Enter or a click on Send
@@ -201,8 +202,8 @@ class ChatWindow:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         if self._panel is None:
             self._panel = _Panel(self, self._names)
-        bundle: dict[str, Any] = self._panel.box._repr_mimebundle_()
-        return {**bundle, "text/html": self._repr_html_(), "text/plain": repr(self)}
+        shown = bundle_of(self._panel.box)
+        return {**shown, "text/html": self._repr_html_(), "text/plain": repr(self)}
 
 
 class _Panel:

@@ -6,6 +6,8 @@ import unicodedata
 from html import escape
 from typing import Any
 
+from helpers.views.widgets import bundle_of
+
 WIDTH = 720  # of a picture, in pixels
 CLOSING = "，。；：、！？）”"  # signs that may not begin a line
 
@@ -33,7 +35,7 @@ def bundle(svg: str, said: str, live: Any = None) -> dict[str, Any]:
     import ipywidgets
 
     shown = live or ipywidgets.HTML(svg)
-    return {**shown._repr_mimebundle_(), "image/svg+xml": svg, "text/plain": said}
+    return {**bundle_of(shown), "image/svg+xml": svg, "text/plain": said}
 
 
 def columns(text: str) -> int:

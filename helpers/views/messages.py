@@ -11,6 +11,7 @@ from langchain_core.messages import BaseMessage, convert_to_openai_messages
 
 from helpers.builtin import template
 from helpers.i18n import _
+from helpers.views.widgets import bundle_of
 
 # Of a side: lines break between words, and within one only where it is longer than a line.
 PRE = "margin: 4px 0 12px 2em; word-break: normal; overflow-wrap: anywhere"
@@ -36,8 +37,11 @@ class MessageView:
         return "\n".join(" | ".join(self._row(message)) for message in self.messages)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        bundle: dict[str, Any] = self._panel()._repr_mimebundle_()
-        return {**bundle, "text/markdown": self._markdown(), "text/plain": repr(self)}
+        return {
+            **bundle_of(self._panel()),
+            "text/markdown": self._markdown(),
+            "text/plain": repr(self),
+        }
 
     def _row(self, message: BaseMessage) -> list[str]:
         wire = json.dumps(on_the_wire(message), ensure_ascii=False)

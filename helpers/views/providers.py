@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from helpers.i18n import _
+from helpers.views.widgets import bundle_of
 
 FILE = Path(__file__).with_name("providers.yaml")
 # The titles of tabs that are not open are too pale to read for many people.
@@ -75,5 +76,5 @@ class Providers:
         return tabs
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-        shown = self.tabs()._repr_mimebundle_()
+        shown = bundle_of(self.tabs())
         return {**shown, "text/plain": repr(self), "text/markdown": repr(self)}

@@ -15,6 +15,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.tracers.log_stream import RunLog, RunLogPatch
 
 from helpers.i18n import _, ngettext, pgettext
+from helpers.views.widgets import bundle_of
 
 FIELDS = {"event", "name", "run_id", "parent_ids", "data"}  # of an event, as far as they are used
 SIGNS = {"add": "+", "replace": "~", "remove": "-"}
@@ -85,7 +86,7 @@ class Replay:
         ]
         table = "\n".join(f"| {line} |" for line in lines)
         return {
-            **self._panel()._repr_mimebundle_(),
+            **bundle_of(self._panel()),
             "text/plain": repr(self),
             "text/markdown": table,
         }

@@ -45,6 +45,9 @@ def test_all_files_are_made_anew(upgrade: bool, asked: list[list[str]], tmp_path
     assert made == ["requirements.txt", *extras, *others]
     assert all(("--upgrade" in command) is upgrade for command in asked if "-o" in command)
     assert all({"--universal", "3.11"} <= set(command) for command in asked)
+    assert [part for part in asked[0] if "extra" in part] == [
+        f"--extra={x}" for x in pins.EVERYWHERE
+    ]
     training = asked[1]
     assert training[training.index("--extra") + 1] == "train"
     assert [part for part in training if part.startswith("--no-emit")] == [

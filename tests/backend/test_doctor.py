@@ -44,5 +44,5 @@ def test_a_server_that_is_not_there_is_named_and_the_key_is_not(
     assert ".env" in printed.splitlines()[-1] and CANARY not in printed
     monkeypatch.delenv(settings.ENV_FILE_VARIABLE)
     monkeypatch.setenv(settings.ENV_FILE_VARIABLE, "")
-    monkeypatch.setattr(settings, "ENV_FILE", tmp_path / "none")
+    monkeypatch.setattr(settings, "learners", lambda name: tmp_path / "none")
     helpers.start(lang)

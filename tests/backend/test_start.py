@@ -15,6 +15,7 @@ from helpers import backend
 from helpers.backend import BackendError, choice, keys, servers, settings, start, variables
 from helpers.backend import doctor as health
 from helpers.i18n import LANGUAGES
+from helpers.setup import ROOT
 
 CANARY = "sk-canary-7c1f4be0"
 
@@ -97,7 +98,7 @@ def test_a_program_that_asks_the_environment_gets_the_same_model(env_file: Path)
 
 
 def test_the_placeholder_is_that_of_the_example() -> None:
-    example = (settings.ENV_FILE.parent / ".env.example").read_text("utf-8")
+    example = (ROOT / ".env.example").read_text("utf-8")
     assert f"OPENAI_API_KEY={settings.PLACEHOLDER}\n" in example
     for name in set(settings.READ) - {"OPENAI_API_BASE"}:
         assert f"{name}=" in example, f"{name} is read and not in .env.example"

@@ -13,6 +13,7 @@ from helpers.authoring.problems import Problem
 from helpers.backend import doctor, serving
 from helpers.exercises import progress
 from helpers.i18n import LANGUAGES, _
+from helpers.models import local
 from helpers.setup import ROOT, CourseError, environment, jupyter, processes
 
 
@@ -89,6 +90,32 @@ def test_training_adds_its_packages(
     assert asked == ["training"]
     ready = "What training needs is installed. Restart the kernel of any notebook that is open."
     assert capsys.readouterr().out.strip() == _(ready)
+
+
+def test_local_runs_what_it_installs_or_the_weights_that_it_is_given(
+    inside: list[str | None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    done: list[object] = []
+
+    def run(*given: object, source: object) -> int:
+        done.append((given, source))
+        return 3
+
+    monkeypatch.setattr(environment, "add_weights", lambda: done.append("added"))
+    monkeypatch.setattr(local, "weights", lambda: Path("small.gguf"))
+    monkeypatch.setattr(local, "load", str)
+    monkeypatch.setattr(local, "source", lambda shop: shop)
+    monkeypatch.setattr(serving, "run", run)
+    assert cli.main(["local", "--run", "--port", "0"]) == 3
+    assert inside == ["training"]
+    inside.clear()
+    assert cli.main(["local", "--weights", str(tmp_path)]) == 3
+    here = "127.0.0.1"
+    assert done == [
+        "added",
+        ((here, 0, None, 0), "small.gguf"),
+        ((here, 8000, None, 0), str(tmp_path)),
+    ]
 
 
 @pytest.mark.parametrize("well", [True, False])

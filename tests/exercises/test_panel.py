@@ -39,3 +39,23 @@ def test_what_a_learner_answers_cannot_become_markup() -> None:
     shown = render(shorten("<script>`x`</script>"))
     assert "<script>" not in shown
     assert shorten("a" * 300).endswith("…") and len(shorten("a" * 300)) == 200
+
+
+def test_a_panel_is_shown_with_ipywidgets_7_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Colab has it; its widgets know no `_repr_mimebundle_`, and a check was lost for that."""
+    from helpers.exercises import panel
+
+    class Box:
+        model_id = "5f1c9a2e"
+
+        def _ipython_display_(self) -> None:
+            raise AssertionError
+
+    displayed: list[dict[str, Any]] = []
+    monkeypatch.setattr("IPython.core.interactiveshell.InteractiveShell.initialized", lambda: True)
+    monkeypatch.setattr(panel, "display", lambda bundle, raw: displayed.append(bundle))
+    panel.show("**Correct.**", lambda text: Box())
+    (bundle,) = displayed
+    assert bundle["text/markdown"] == bundle["text/plain"] == "**Correct.**"
+    (view,) = (held for form, held in bundle.items() if "widget-view" in form)
+    assert view["model_id"] == "5f1c9a2e"

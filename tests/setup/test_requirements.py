@@ -23,10 +23,16 @@ BASE, TRAIN, BROWSER = (
     path.relative_to(ROOT).as_posix()
     for path in environment.requirements(ROOT, set(environment.EXTRAS))
 )
+OPTIONAL = SETTINGS["project"]["optional-dependencies"]
 DIRECT = {
-    BASE: SETTINGS["project"]["dependencies"],
-    TRAIN: SETTINGS["project"]["optional-dependencies"]["train"],
-    BROWSER: SETTINGS["project"]["optional-dependencies"]["browser"],
+    BASE: [
+        *SETTINGS["project"]["dependencies"],
+        *OPTIONAL["lab"],
+        *OPTIONAL["build"],
+        *OPTIONAL["test"],
+    ],
+    TRAIN: OPTIONAL["train"],
+    BROWSER: OPTIONAL["browser"],
 }
 LEAST = {BASE: 100, TRAIN: 20, BROWSER: 3}  # packages
 NOT_PINNED = set(SETTINGS["tool"]["uv"]["exclude-dependencies"])  # for graphics cards

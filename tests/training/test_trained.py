@@ -188,7 +188,7 @@ def test_a_learner_is_told_that_it_was_loaded_and_how_to_train_anew(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.delenv(trained.FOLDER_VARIABLE)
-    monkeypatch.setattr(trained, "ROOT", tmp_path)
+    monkeypatch.setattr(trained, "learners", lambda name: tmp_path / name)
     i18n.use(lang)
     make(TRAIN)["train"](linear(torch))
     assert capsys.readouterr().out == "0 1 2 "

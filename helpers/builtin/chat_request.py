@@ -36,7 +36,8 @@ ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 PARTS = {"image_url": "user", "input_audio": "user", "file": "user", "refusal": "assistant"}
 IMAGE_ADDRESS = re.compile(r"https?://|data:image/\w+;base64,")
 
-# The answers are prepared, so these are checked and otherwise do nothing.
+# The answers are prepared, so these are checked and otherwise do nothing, but for `temperature` and
+# `seed`, which choose among an answer's variants.
 RANGES: dict[str, tuple[str, float, float]] = {
     "temperature": ("number", 0, 2),
     "top_p": ("number", 0, 1),
@@ -118,6 +119,8 @@ class Request:
     parallel: bool = True
     schema: dict[str, Any] | None = None
     top_logprobs: int | None = None
+    temperature: float | None = None
+    seed: int | None = None
 
 
 def parse(body: bytes) -> Request:
@@ -158,6 +161,8 @@ def parse(body: bytes) -> Request:
         parallel=get(data, "parallel_tool_calls", "boolean") is not False,
         schema=_schema(data, messages),
         top_logprobs=(top_logprobs or 0) if logprobs else None,
+        temperature=data.get("temperature"),
+        seed=data.get("seed"),
     )
 
 

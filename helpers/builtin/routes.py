@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, NoReturn, Protocol
 from tornado.iostream import StreamClosedError
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
-from helpers.builtin import MODELS, answers, chat_reply, chat_request, faults, legacy, wire
+from helpers.builtin import MODELS, answers, chat_reply, chat_request, faults, legacy, pace, wire
 from helpers.builtin.chat_reply import Reply
 from helpers.builtin.wire import RequestError
 
@@ -219,7 +219,7 @@ class _Completions(_Handler):
             await self.pause(self.fault.seconds)
 
     async def whole(self, request: Any, replies: Sequence[Reply]) -> None:
-        await self.wait(*self.clock(), max(reply.length() for reply in replies))
+        await self.wait(self.clock(request, replies)[-1])
         completion = self.interface.completion(request, replies)
         if self.fault.kind not in ("cut", "malformed"):
             await self.taken(self.finish(completion))
@@ -236,10 +236,10 @@ class _Completions(_Handler):
     async def stream(self, request: Any, replies: Sequence[Reply]) -> None:
         self.set_header("Content-Type", "text/event-stream; charset=utf-8")
         self.set_header("Cache-Control", "no-cache")
-        start, pace = self.clock()
+        clock = self.clock(request, replies)
         after = self.fault.after
         for written, chunk in self.interface.chunks(request, replies):
-            await self.wait(start, pace, written)
+            await self.wait(clock[written])
             data = json.dumps(chunk, separators=(",", ":"))
             if written > after:
                 after = math.inf
@@ -264,14 +264,16 @@ class _Completions(_Handler):
         if self.call is not None:
             self.call.end(outcome)
 
-    def clock(self) -> tuple[float, float]:
-        """Return the time at which the answer begins, and the pace that it keeps to its end."""
-        return asyncio.get_running_loop().time(), self.server.pace
-
-    async def wait(self, start: float, pace: float, written: int) -> None:
-        """Wait until that many tokens are written; raise StreamClosedError if the client goes."""
+    def clock(self, request: Any, replies: Sequence[Reply]) -> list[float]:
+        """Return the times at which 0, 1, 2, … tokens are written, in the loop's seconds."""
         now = asyncio.get_running_loop().time()
-        deadline = start + written / pace if pace else now
+        longest = max(reply.length() for reply in replies)
+        after = pace.times(request.id, self.received, longest, self.server.pace)
+        return [now + seconds for seconds in after]
+
+    async def wait(self, deadline: float) -> None:
+        """Wait until `deadline`, in the loop's seconds; raise StreamClosedError if the client goes."""
+        now = asyncio.get_running_loop().time()
         if deadline > now:
             await self.pause(deadline - now)
         else:

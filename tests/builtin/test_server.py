@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import SecretStr
 
-from helpers.builtin import MODEL, MODELS, book, chat_request, routes, server, tokens
+from helpers.builtin import MODEL, MODELS, book, chat_request, pace, routes, server, tokens
 from helpers.i18n import LANGUAGES
 from tests.builtin.asking import (
     COUNT,
@@ -796,28 +796,34 @@ def test_headers_that_are_too_long(running: server.Server, size: int, status: in
 # Time
 
 
-def test_pace(paced: server.Server, client: openai.OpenAI) -> None:
+def test_pace(paced: server.Server, client: openai.OpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A whole answer and a stream take the time that `pace` gives them, and no less."""
+    given: list[list[float]] = []
+    times = pace.times
+
+    def noted(*arguments: Any) -> list[float]:
+        given.append(times(*arguments))
+        return given[-1]
+
+    monkeypatch.setattr(pace, "times", noted)
     messages: Any = [{"role": "user", "content": asked("token")}]
-    expected = tokens.count(answered("token")) / paced.pace  # about 0.2 s
+    length = tokens.count(answered("token"))
     create = client.chat.completions.create
-    create(model=MODEL, messages=messages, max_tokens=1)
 
     start = time.perf_counter()
     create(model=MODEL, messages=messages)
-    assert expected <= time.perf_counter() - start < expected + 0.15
+    assert given[0][-1] <= time.perf_counter() - start < given[0][-1] + 0.15
 
     start = time.perf_counter()
     stream = create(model=MODEL, messages=messages, stream=True)
-    times = [time.perf_counter() - start for chunk in stream if chunk.choices[0].delta.content]
-    assert times[0] < expected / 2
-    assert expected <= times[-1] < expected + 0.15
-    middle = times[len(times) // 2]
-    assert expected / 2 - 0.01 <= middle < expected / 2 + 0.1
+    came = [time.perf_counter() - start for chunk in stream if chunk.choices[0].delta.content]
+    assert len(given[1]) == length + 1 == len(came) + 1
+    for expected, at in zip(given[1][1:], came, strict=True):
+        assert expected <= at < expected + 0.15
 
     paced.pace = 0
-    start = time.perf_counter()
     create(model=MODEL, messages=messages)
-    assert time.perf_counter() - start < expected / 2
+    assert given[2] == [0] * (length + 1)
 
 
 @pytest.mark.parametrize("stream", [True, False])

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from helpers.builtin import book, fill, schemas, tokens
-from helpers.builtin.book import Entry
 from helpers.builtin.chat_reply import Call, Reply
 from helpers.builtin.chat_request import Request, Tool
 from helpers.builtin.likeness import plain
+from helpers.builtin.reading import Entry
 from helpers.builtin.wire import RequestError
 from helpers.i18n import _
 

@@ -172,7 +172,7 @@ def test_both_yaml_loaders_read_the_same(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def load(
     folder: Path, entries: Any, unknown: Any = SOURCE["unknown"], continuations: Any = ()
-) -> book.Book:
+) -> reading.Book:
     continuations = list(continuations)
     path = folder / "book.yaml"
     text = yaml.safe_dump(

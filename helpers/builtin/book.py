@@ -12,6 +12,7 @@ from helpers.builtin.likeness import words
 from helpers.builtin.reading import SLOT, Book, Entry, load, normalise
 
 MAX_ASKED = 1000  # characters of what the book is asked for
+MAX_QUOTED = 100  # of a rule that is not followed
 MAX_EARLIER = 10  # of the questions before the last one
 
 # Short words that a question in one of the languages can hardly do without.
@@ -89,25 +90,26 @@ def _fitting(book: Book, text: str, wide: bool) -> Iterator[Reading]:
 
 
 def _rules(book: Book, messages: Sequence[Message]) -> tuple[list[str], str, str]:
-    """Return what the system message asks for: known texts, a language, and what nobody follows.
+    """Return what the system message asks for: texts that the book may have entries for, a language,
+    and the first thing that not every answer follows.
 
     It is read as a whole, or else sentence by sentence.
     """
     told = [message.text for message in messages if message.role in ("system", "developer")]
-    if not told or not (whole := _key(told[-1])):
+    if not told or not told[-1].strip():
         return [], "", ""
-    if whole in book.wordings.near(told[-1], "system"):
-        return [whole], "", ""
+    text = told[-1].strip()[:MAX_ASKED]
+    whole = normalise(text) in book.wordings.near(text, "system")
     known: list[str] = []
     lang = ignored = ""
-    for sentence in re.split(r"(?<=[.!?。！？])\s*", told[-1].strip()):
+    for sentence in [text] if whole else re.split(r"(?<=[.!?。！？])\s*", text):
         near = book.wordings.near(sentence, "system")
-        asked = [name for name, pattern in book.languages.items() if pattern.search(sentence)]
         known += near
+        asked = [name for name, pattern in book.languages.items() if pattern.search(sentence)]
         lang = (asked or [lang])[0]
-        if normalise(sentence) and not near and not asked:
+        if normalise(sentence) and not asked and not set(near) & set(book.followed):
             ignored = ignored or sentence
-    return known, lang, ignored
+    return known, lang, ignored if len(ignored) <= MAX_QUOTED else f"{ignored[:MAX_QUOTED]}…"
 
 
 def _look_up(

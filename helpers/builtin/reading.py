@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import product
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain, product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,7 +61,8 @@ class Book(NamedTuple):
     `continuations` are how texts go on, for the older interface that has no messages. `patterns`
     are wordings with {slots}, each with its language, what `entries` have for it and whether it
     takes more than names, and `wordings` all others. `languages` are how a system message asks for
-    a language, and `notes` what is said where one asks for something that the book cannot do.
+    a language, `followed` what else one may ask for of any answer, and `notes` what is said where
+    it asks for something that the book cannot do.
     `translations` are the entries by id and language, and `questions` the first wordings by
     language and theme.
     """
@@ -71,6 +72,7 @@ class Book(NamedTuple):
     unknown: dict[str, str]
     notes: dict[str, dict[str, str]]
     languages: dict[str, re.Pattern[str]]
+    followed: Collection[str]
     patterns: list[tuple[re.Pattern[str], str, str, bool]]
     wordings: Wordings
     translations: dict[tuple[str, str], Entry]
@@ -155,7 +157,7 @@ class _Reader:
         languages = {lang: re.compile(text) for lang, text in source["languages"].items()}
         notes = {kind: _one_text(source["notes"], kind, name) for kind in source["notes"]}
         unknown = _one_text(source, "unknown", name)
-        self.book = Book({}, {}, unknown, notes, languages, [], empty, {}, {})
+        self.book = Book({}, {}, unknown, notes, languages, {}, [], empty, {}, {})
         for number, entry in enumerate(source["continuations"], 1):
             where = f"continuation {number}"
             if not isinstance(entry, dict) or set(entry) != {"text", "next"}:
@@ -178,10 +180,12 @@ class _Reader:
                     asked.append(
                         re.sub(r"\{number\}", "1024", re.sub(r"\{[nN]ame\}", "…", first[lang][0]))
                     )
-        for text in (text for texts in source["followed"].values() for text in texts):
-            self.texts["system", normalise(text)] = text
+        lists = chain.from_iterable(source["followed"].values())
+        followed = {normalise(text): text for text in chain.from_iterable(lists)}
+        self.texts |= {("system", key): text for key, text in followed.items()}
         texts = [(*place, text) for place, text in self.texts.items()]
-        self.book = self.book._replace(wordings=Wordings(texts, source["light"].split()))
+        wordings = Wordings(texts, source["light"].split())
+        self.book = self.book._replace(wordings=wordings, followed=followed)
 
     def add(self, entry: dict[str, Any]) -> None:
         """Add an entry in all languages, under each of its wordings."""

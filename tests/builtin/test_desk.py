@@ -158,7 +158,10 @@ def test_a_rule_that_is_not_followed_is_named() -> None:
     answer = said("What is a token?", rule="You are a pirate called Zed. Answer in French.")
     assert answer.startswith("Un token (jeton) est")
     assert "You are a pirate called Zed." in answer and "python3 -m helpers local" in answer
-    assert "helpers local" not in said("What is a token?", rule="You are a helpful assistant.")
+    for rule in ("You are a helpful assistant.", RULE["en"], f"{RULE['en']} Be polite."):
+        assert "helpers local" not in said("What is a token?", rule=rule)
+    for rule in ("Answer in one word.", "You are a pirate.", "Rhyme! " * 400):
+        assert rule[:6] in said("What is a token?", rule=rule)
     assert "helpers local" not in said("Fortran?", rule="You are a pirate called Zed.")
 
 

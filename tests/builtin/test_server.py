@@ -371,7 +371,7 @@ RESULT = {"role": "tool", "content": "", "tool_call_id": "1"}
     "messages",
     [
         [{"role": "user", "content": [{"type": "text", "text": "Count from "}, {"type": "text", "text": "1 to 10."}]}],
-        [{"role": role, "content": "x", "name": "n"} for role in chat_request.ROLES if role != "tool"]
+        [{"role": role, "content": "Be brief.", "name": "n"} for role in chat_request.ROLES if role != "tool"]
         + [{"role": "user", "content": COUNT}],
         [{"role": "user", "content": "x"}, CALL, {**RESULT, "tool_call_id": "2"}, RESULT,
          {"role": "assistant", "content": None, "refusal": "no"}, {"role": "user", "content": COUNT}],

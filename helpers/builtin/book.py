@@ -99,7 +99,7 @@ def _rules(book: Book, messages: Sequence[Message]) -> tuple[list[str], str, str
     if not told or not told[-1].strip():
         return [], "", ""
     text = told[-1].strip()[:MAX_ASKED]
-    whole = normalise(text) in book.wordings.near(text, "system")
+    whole = normalise(text) in book.rules
     known: list[str] = []
     lang = ignored = ""
     for sentence in [text] if whole else re.split(r"(?<=[.!?。！？])\s*", text):

@@ -81,11 +81,11 @@ class Wordings:
         for word, weight in asked.items():
             for place in self.places.get(word, ()):
                 common[place] = common.get(place, 0) + weight
-        likeness = {
-            key: 2 * weight / (size + self.sizes[place])
-            for place, weight in common.items()
-            for found_in, key in [self.keys[place]]
-            if found_in == field and weight > SHARED * max(size, self.sizes[place])
-        }
+        likeness: dict[str, float] = {}
+        for place, weight in common.items():
+            found_in, key = self.keys[place]
+            if found_in == field and weight > SHARED * max(size, self.sizes[place]):
+                alike = 2 * weight / (size + self.sizes[place])
+                likeness[key] = max(alike, likeness.get(key, 0))
         ranked = sorted(likeness, key=lambda key: -likeness[key])
         return [key for key in ranked if likeness[key] >= ENOUGH]

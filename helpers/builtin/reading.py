@@ -61,10 +61,10 @@ class Book(NamedTuple):
     `continuations` are how texts go on, for the older interface that has no messages. `patterns`
     are wordings with {slots}, each with its language, what `entries` have for it and whether it
     takes more than names, and `wordings` all others. `languages` are how a system message asks for
-    a language, `followed` what else one may ask for of any answer, and `notes` what is said where
-    it asks for something that the book cannot do.
-    `translations` are the entries by id and language, and `questions` the first wordings by
-    language and theme.
+    a language, `rules` what else it may say, `followed` those of
+    them that hold for any answer, and `notes` what is said where it asks for something that the
+    book cannot do. `translations` are the entries by id and language, and `questions` the first
+    wordings by language and theme.
     """
 
     entries: dict[Key, Entry]
@@ -72,6 +72,7 @@ class Book(NamedTuple):
     unknown: dict[str, str]
     notes: dict[str, dict[str, str]]
     languages: dict[str, re.Pattern[str]]
+    rules: set[str]
     followed: Collection[str]
     patterns: list[tuple[re.Pattern[str], str, str, bool]]
     wordings: Wordings
@@ -152,12 +153,12 @@ class _Reader:
 
     def __init__(self, source: dict[str, Any], name: str) -> None:
         self.slots: dict[str, str] = source["slots"]
-        self.texts: dict[tuple[str, str], str] = {}  # by field and key
+        self.texts: set[tuple[str, str, str]] = set()  # each with its field and its key
         empty = Wordings((), ())
         languages = {lang: re.compile(text) for lang, text in source["languages"].items()}
         notes = {kind: _one_text(source["notes"], kind, name) for kind in source["notes"]}
         unknown = _one_text(source, "unknown", name)
-        self.book = Book({}, {}, unknown, notes, languages, {}, [], empty, {}, {})
+        self.book = Book({}, {}, unknown, notes, languages, set(), {}, [], empty, {}, {})
         for number, entry in enumerate(source["continuations"], 1):
             where = f"continuation {number}"
             if not isinstance(entry, dict) or set(entry) != {"text", "next"}:
@@ -182,9 +183,9 @@ class _Reader:
                     )
         lists = chain.from_iterable(source["followed"].values())
         followed = {normalise(text): text for text in chain.from_iterable(lists)}
-        self.texts |= {("system", key): text for key, text in followed.items()}
-        texts = [(*place, text) for place, text in self.texts.items()]
-        wordings = Wordings(texts, source["light"].split())
+        self.texts |= {("system", key, text) for key, text in followed.items()}
+        wordings = Wordings(sorted(self.texts), source["light"].split())
+        self.book.rules.update(followed)
         self.book = self.book._replace(wordings=wordings, followed=followed)
 
     def add(self, entry: dict[str, Any]) -> None:
@@ -217,10 +218,12 @@ class _Reader:
             self.book.translations[entry["id"], lang] = kept
             keys = [
                 [(text, self.known(text, field, lang)) for text in wordings[field][lang]]
-                for field in wordings
+                for field in ("ask", "earlier")
             ]
+            keys.insert(1, [(None, self.rule(wordings["system"]))])
             for said in product(*keys):
-                if self.book.entries.setdefault(tuple(key for _, key in said), kept) is not kept:
+                there = self.book.entries.setdefault(tuple(key for _, key in said), kept)
+                if (there.id, there.answer) != (kept.id, kept.answer):
                     raise BookError(f"{where}, {lang}: {said[0][0]!r} already has an answer")
 
     def known(self, text: str | None, field: str, lang: str) -> str | None:
@@ -229,7 +232,7 @@ class _Reader:
             return None
         slotted = text.replace("{number}", SLOT)
         if "{" not in slotted:
-            self.texts[field, normalise(slotted)] = slotted
+            self.texts.add((field, normalise(slotted), slotted))
             return normalise(slotted)
         key = normalise(re.sub(r"\{\w+\}", SLOT, text)) + lang
         parts = re.split(r"\{(\w+)\}", text)
@@ -240,6 +243,14 @@ class _Reader:
         if kept not in self.book.patterns:
             self.book.patterns.append(kept)
         return key
+
+    def rule(self, wordings: dict[str, list[Any]]) -> str | None:
+        """Note the wordings of a system message, which mean the same in all languages; return a key."""
+        texts = [text for lang in LANGUAGES for text in wordings[lang] if text]
+        keys = list(map(normalise, texts))
+        self.book.rules.update(keys)
+        self.texts |= {("system", keys[0], text) for text in texts}
+        return keys[0] if keys else None
 
     def slot(self, name: str) -> str:
         """Return the pattern of what a slot takes."""

@@ -12,6 +12,7 @@ from helpers.builtin.likeness import words
 from helpers.builtin.reading import SLOT, Book, Entry, load, normalise
 
 MAX_ASKED = 1000  # characters of what the book is asked for
+MAX_FITTED = 300  # of what is held against patterns, which take long for long texts
 MAX_QUOTED = 100  # of a rule that is not followed
 MAX_EARLIER = 10  # of the questions before the last one
 
@@ -83,9 +84,13 @@ def _readings(book: Book, text: str, field: str) -> Iterator[Reading]:
 
 def _fitting(book: Book, text: str, wide: bool) -> Iterator[Reading]:
     """Yield the patterns that a text fits, those that take names, or else those that take anything."""
-    lang = language_of(text)
-    for pattern, _lang, known, _wide in sorted(book.patterns, key=lambda kept: kept[1] != lang):
-        if _wide == wide and (found := pattern.fullmatch(text.strip())):
+    if len(text) > MAX_FITTED:
+        return
+    lang, said = language_of(text), re.sub(r"[^\w'’-]+", " ", text).strip()
+    for pattern, _of, known, takes_anything in sorted(
+        book.patterns, key=lambda kept: kept[1] != lang
+    ):
+        if takes_anything == wide and (found := pattern.fullmatch(said)):
             yield known, {name.lower(): value for name, value in found.groupdict("").items()}
 
 

@@ -86,6 +86,7 @@ def normalise(text: str) -> str:
     return "".join(char for char in folded if unicodedata.category(char)[0] not in "PZC")
 
 
+BETWEEN = "[ '’-]"  # words, in what patterns are held against: all other signs are one space there
 NAMES = {"name", "Name"}  # slots that take no more than a name
 
 
@@ -239,7 +240,7 @@ class _Reader:
         for place, part in enumerate(parts):
             parts[place] = self.slot(part) if place % 2 else _fixed(part)
         wide = bool(set(re.findall(r"\{(\w+)\}", text)) - NAMES)
-        kept = (re.compile("".join(parts) + r"\W*"), lang, key, wide)
+        kept = (re.compile("".join(parts) + f"{BETWEEN}?"), lang, key, wide)
         if kept not in self.book.patterns:
             self.book.patterns.append(kept)
         return key
@@ -259,8 +260,8 @@ class _Reader:
 
 def _fixed(text: str) -> str:
     """Return a pattern for words, whatever signs are between and around them."""
-    joined = r"\W+".join(map(re.escape, re.findall(r"\w+", text)))
-    return rf"(?i:\W*{joined}\W*)" if joined else ""
+    joined = BETWEEN.join(map(re.escape, re.findall(r"\w+", text)))
+    return f"(?i:{BETWEEN}?{joined}{BETWEEN}?)" if joined else ""
 
 
 def _each(entry: dict[str, Any], tables: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:

@@ -121,6 +121,8 @@ def test_a_conversation_without_a_user_message() -> None:
 
 def test_a_long_question_takes_no_time() -> None:
     start = time.perf_counter()
+    for text in ("。" * 1000, "买有卖" * 330, "-" * 300, "ignore " * 40, "order " * 160):
+        answer([Message("system", text), *user(*[text] * 12)])
     for char in ("\u0301", "\ufdfa", "A"):
         assert answer(user("Hello" + char * 500_000)) == SOURCE["unknown"]["en"]
         assert book.go_on(char * 500_000) == SOURCE["unknown"]["en"]

@@ -108,6 +108,25 @@ def test_any_order_is_looked_up_and_told_in_a_sentence(
     assert "find_order" not in text
 
 
+@pytest.mark.parametrize(
+    ("question", "tool", "expected"),
+    [
+        ("What time is it?", {"name": "now", "description": "Return the time."}, ("now", "{}")),
+        ("What is 2 + 2?", "add", ("add", '{"a":2,"b":2}')),
+        ("现在几点？", {"name": "clock"}, ("clock", "{}")),
+        ("Êtes-vous ouverts le dimanche ?", {"name": "horaires"}, ("horaires", "{}")),
+    ],
+)
+def test_what_a_tool_knows_better_is_asked_of_the_tool(
+    question: str, tool: Any, expected: tuple[str, str]
+) -> None:
+    if tool == "add":
+        numbers = {"a": {"type": "integer"}, "b": {"type": "integer"}}
+        tool = {"name": "add", "parameters": {"type": "object", "properties": numbers, "required": ["a", "b"]}}  # fmt: skip
+    assert said(question, tools=[tool, FIND_ORDER]) == [expected]
+    assert isinstance(said(question, tools=[FIND_ORDER]), str)
+
+
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_each_mail_of_last_night_is_answered(lang: str) -> None:
     mails = helpers.shop(lang)["mails"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from helpers.backend.questions import Questions
     from helpers.exercises.session import Exercise
 
 # All that a lesson imports, by module: these names stay, everything else may change.
@@ -69,3 +70,26 @@ def show_progress() -> None:
     from helpers.exercises import overview
 
     print(overview())
+
+
+def questions(lang: str | None = None) -> Questions:
+    """Return what the built-in model can be asked, by theme; a notebook shows it.
+
+    `lang` is "en", "zh" or "fr"; None means the language of the last `start`.
+    """
+    from helpers.backend.questions import Questions
+
+    return Questions(lang)
+
+
+def shop(lang: str | None = None) -> dict[str, Any]:
+    """Return the shop that the course is about: its goods, orders, hours, mails, the desk's rule.
+
+    `lang` is "en", "zh" or "fr"; None means the language of the last `start`. Each call returns a
+    copy of its own. `helpers/builtin/shop.yaml` is where it stands.
+    """
+    from helpers import i18n
+    from helpers.builtin.reading import shop as read
+
+    facts: dict[str, Any] = read(lang or i18n.language())
+    return facts

@@ -135,8 +135,14 @@ def _use_builtin(settings: Settings, asked: bool) -> tuple[str, list[str]]:
     """Start the built-in model unless it runs, and point the client at it."""
     global _server
     pace = settings.pace()
+    notes = []
     if _server is None:
         _server = _serve(pace)
+        note = _(
+            "(It recites prepared answers, and takes its time as a service would, so that times in "
+            "the lessons look real. helpers.questions() shows what it can be asked.)"
+        )
+        notes = [note]
     _server.pace = pace
     if _server.calls is not None:
         _server.calls.end()
@@ -152,7 +158,7 @@ def _use_builtin(settings: Settings, asked: bool) -> tuple[str, list[str]]:
     else:
         why = _("OPENAI_API_KEY {where} is empty")
     why = why.format(where=settings.where("OPENAI_API_KEY"))
-    notes = [_("Chat model: the built-in one, offline, because {why}.").format(why=why)]
+    notes.insert(0, _("Chat model: the built-in one, offline, because {why}.").format(why=why))
     if settings.value("OPENAI_MODEL") not in ("", MODEL) and not asked:
         note = _(
             "(OPENAI_MODEL {where} is not used: it needs an OPENAI_API_KEY or an OPENAI_BASE_URL.)"

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from helpers.builtin import book, fill, schemas, tokens
-from helpers.builtin.book import Entry
 from helpers.builtin.chat_reply import Call, Reply
 from helpers.builtin.chat_request import Request
 from helpers.builtin.chat_tools import Tool
+from helpers.builtin.likeness import plain
+from helpers.builtin.reading import Entry
 from helpers.builtin.wire import RequestError
 from helpers.i18n import _
 
@@ -23,8 +25,10 @@ _COMMON |= {"avec", "dans", "elle", "pour", "quel", "quelle", "vous"}
 
 
 def replies(request: Request) -> list[Reply]:
-    """Return the answers to a request, as many as it asks for, which are all alike.
+    """Return the answers to a request, as many as it asks for.
 
+    They are all alike, and the same each time, but for a temperature: then the book's further
+    answers take their turns, beginning where the seed says, or else where the last call ended.
     Raises RequestError where a schema asks for more than the built-in model can make up.
     """
     entry = book.find(request.messages)
@@ -35,8 +39,30 @@ def replies(request: Request) -> list[Reply]:
     ]
     if calls:
         return [_call(request, calls, "stop" if request.tool else "tool_calls")] * request.choices
-    text = _words(request, entry) if request.schema is None else _json(request, entry, asked)
-    return [written(text, request.stop, request.max_tokens)] * request.choices
+    if request.schema is not None:
+        texts = [_json(request, entry, asked)]
+    elif entry and not _results(request):
+        texts = [answer + entry.note for answer in _varied(request, entry)]
+    else:
+        texts = [_words(request, entry)]
+    made = [written(text, request.stop, request.max_tokens) for text in texts]
+    return [made[choice % len(made)] for choice in range(request.choices)]
+
+
+_drawn: Counter[str] = Counter()  # how often each entry was answered at a temperature
+
+
+def _varied(request: Request, entry: Entry) -> list[str]:
+    """Return the entry's answers in the order in which they are given."""
+    answers = [entry.answer, *entry.others]
+    if not request.temperature or len(answers) == 1:
+        return answers[:1]
+    if request.seed is None:
+        start = _drawn[entry.id]
+        _drawn[entry.id] += request.choices
+    else:
+        start = hashlib.sha256(str(request.seed).encode()).digest()[0]
+    return [answers[(start + place) % len(answers)] for place in range(len(answers))]
 
 
 def misformatted(request: Request) -> list[Reply]:
@@ -89,7 +115,7 @@ def _words(request: Request, entry: Entry | None) -> str:
     if entry and entry.result and results:
         said = {str(place): message.text for place, message in enumerate(results)}
         return re.sub(r"\{(\d)\}", lambda place: said.get(place[1], "…"), entry.result)
-    lang = book.language_of(_asked(request))
+    lang = book.language_for(request.messages, _asked(request))
     if results:
         line = _("{tool} returned: {result}", lang)
         return "\n".join(line.format(tool=said.tool, result=said.text) for said in results)
@@ -144,9 +170,7 @@ def _scripted(request: Request, entry: Entry, offered: list[Tool]) -> list[tuple
             tool
             for text in ("name", "description")
             for tool in offered
-            if any(
-                word in book.plain(getattr(tool, text)[: book.MAX_ASKED]) for word in entry.about
-            )
+            if any(word in plain(getattr(tool, text)[: book.MAX_ASKED]) for word in entry.about)
         ]
         return [(about[0], given) for _name, given in entry.calls if about]
     return [(by_name[name], given) for name, given in entry.calls if name in by_name]

@@ -6,6 +6,8 @@ The format is that of https://platform.openai.com/docs/api-reference/chat.
 from __future__ import annotations
 
 import heapq
+import math
+import random
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -32,6 +34,10 @@ COMPLETION_DETAILS = (
     "rejected_prediction_tokens",
     "text_tokens",
 )
+
+# What stands beside a token as less probable.
+CANDIDATES = [" the", " a", " and", " of", " to", " in", " is", " it", " that", " for"]
+CANDIDATES += [",", ".", " not", " an", " one", " this", " with", " as", " on", " be"]
 
 
 class Call(NamedTuple):
@@ -89,22 +95,36 @@ def _envelope(request: Request, kind: str) -> dict[str, Any]:
     }
 
 
-def _logprobs(request: Request, texts: Sequence[str]) -> dict[str, Any] | None:
-    """Return the logarithm of each token's probability: 0, for a prepared answer has no other."""
+def _logprobs(request: Request, texts: Sequence[str], place: int = 0) -> dict[str, Any] | None:
+    """Return the logarithms of the tokens' probabilities; the first of `texts` is at this place.
+
+    They are made up, by the token and its place, so that they are the same each time: a prepared
+    answer has no others. What is less probable than a token of it is a token of the course's.
+    """
     if request.top_logprobs is None:
         return None
     content = []
-    for text in texts:
-        raw = list(text.encode(errors="surrogatepass"))
-        entry: dict[str, Any] = {"token": text, "logprob": 0.0, "bytes": raw}
-        content.append({**entry, "top_logprobs": [entry] * min(request.top_logprobs, 1)})
+    for at, text in enumerate(texts, place):
+        chance = random.Random(f"{at} {text}")
+        left = 0.6 * chance.random() ** 2  # mostly sure, now and then not
+        entry = _candidate(text, 1 - left)
+        tops = [entry] * min(request.top_logprobs, 1)
+        others = [other for other in CANDIDATES if other != text]
+        for other in chance.sample(others, max(0, request.top_logprobs - 1)):
+            left /= 2
+            tops.append(_candidate(other, left))
+        content.append({**entry, "top_logprobs": tops})
     return {"content": content, "refusal": None}
+
+
+def _candidate(text: str, probability: float) -> dict[str, Any]:
+    raw = list(text.encode(errors="surrogatepass"))
+    return {"token": text, "logprob": round(math.log(max(probability, 1e-9)), 6), "bytes": raw}
 
 
 def completion(request: Request, replies: Sequence[Reply]) -> dict[str, Any]:
     """Return the answer to a request without `stream`."""
     choices = []
-    logprobs = _logprobs(request, replies[0].tokens)  # the answers are alike
     for index, reply in enumerate(replies):
         text = "".join(reply.tokens)
         message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
@@ -119,7 +139,7 @@ def completion(request: Request, replies: Sequence[Reply]) -> dict[str, Any]:
             {
                 "index": index,
                 "message": message,
-                "logprobs": logprobs,
+                "logprobs": _logprobs(request, reply.tokens),
                 "finish_reason": reply.finish_reason,
             }
         )
@@ -142,8 +162,8 @@ def _deltas(
         yield written, choice, {"reasoning_content": token}, None
     before = len(reply.thought)
     field = "refusal" if reply.refused else "content"
-    for written, token in enumerate(reply.tokens, before + 1):
-        yield written, choice, {field: token}, _logprobs(request, [token])
+    for place, token in enumerate(reply.tokens):
+        yield before + place + 1, choice, {field: token}, _logprobs(request, [token], place)
     before += len(reply.tokens)
     for index, call in enumerate(reply.calls):
         yield before, choice, {"tool_calls": [{"index": index, **_call(call, "")}]}, None

@@ -36,7 +36,8 @@ ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 PARTS = {"image_url": "user", "input_audio": "user", "file": "user", "refusal": "assistant"}
 IMAGE_ADDRESS = re.compile(r"https?://|data:image/\w+;base64,")
 
-# The answers are prepared, so these are checked and otherwise do nothing.
+# The answers are prepared, so these are checked and otherwise do nothing, but for `temperature` and
+# `seed`, which choose among an answer's variants.
 RANGES: dict[str, tuple[str, float, float]] = {
     "temperature": ("number", 0, 2),
     "top_p": ("number", 0, 1),

@@ -25,6 +25,7 @@ from helpers.builtin import (
     conduct,
     faults,
     legacy,
+    pace,
     responses,
     wire,
 )
@@ -344,10 +345,10 @@ def _live(
     yield from _whole(talk.completion(request, replies), headers, call)
 
 
-def _clock(asked: Asked, request: Any, replies: Sequence[Reply], pace: float) -> list[float]:
-    """Return when 0, 1, 2, … tokens are written, by `time.monotonic`."""
+def _clock(asked: Asked, request: Any, replies: Sequence[Reply], speed: float) -> list[float]:
+    """Return when 0, 1, 2, … tokens are written, by `time.monotonic`; `speed` is in tokens per second."""
     now, longest = time.monotonic(), max(reply.length() for reply in replies)
-    return [now + (written / pace if pace else 0) for written in range(longest + 1)]
+    return [now + after for after in pace.times(request.id, asked.size, longest, speed)]
 
 
 def _wait(due: float) -> float:

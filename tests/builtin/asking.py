@@ -11,10 +11,10 @@ from typing import Any
 
 import yaml
 
-from helpers.builtin import book
+from helpers.builtin import reading
 from helpers.builtin.server import Server
 
-SOURCE: dict[str, Any] = yaml.load(book.PATH.read_text(encoding="utf-8"), Loader=book.LOADER)
+SOURCE: dict[str, Any] = yaml.load(reading.PATH.read_text(encoding="utf-8"), Loader=reading.LOADER)
 ENTRIES: dict[str, Any] = {entry["id"]: entry for entry in SOURCE["entries"]}
 KEY = "sk-canary-5f1c9a2e"
 COUNT = "Count from 1 to 10."
@@ -22,16 +22,16 @@ STORY = "Tell me the story of the parrot, in five sentences."
 
 
 def asked(name: str, lang: str = "en") -> str:
-    """Return the first wording of a question."""
+    """Return the first wording of a question, with Ada's name where it takes one."""
     wording = ENTRIES[name]["ask"][lang]
     text: str = wording[0] if isinstance(wording, list) else wording
-    return text
+    return text.replace("{name}", "Ada")
 
 
 def answered(name: str, lang: str = "en") -> str:
     """Return its answer in words."""
     text: str = ENTRIES[name]["answer"][lang]
-    return text
+    return text.replace("{name}", "Ada")
 
 
 def request(

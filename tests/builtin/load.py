@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 import psutil
 import yaml
 
-from helpers.builtin import MODEL, book, tokens, wire
+from helpers.builtin import MODEL, reading, tokens, wire
 from helpers.setup import ROOT
 from helpers.setup.processes import python_of
 
@@ -88,11 +88,11 @@ class Figures:
 
 
 def questions() -> list[tuple[str, str]]:
-    """Return the questions of the book that need nothing said before, with their answers."""
-    entries = yaml.safe_load(book.PATH.read_text(encoding="utf-8"))["entries"]
+    """Return the questions of the book that need nothing said before and leave nothing open, with their answers."""
+    entries = yaml.safe_load(reading.PATH.read_text(encoding="utf-8"))["entries"]
     found = []
     for entry in entries:
-        if not {"system", "earlier"} & set(entry):
+        if not {"system", "earlier"} & set(entry) and "{" not in str(entry["ask"]):
             for lang, asked in entry["ask"].items():
                 question = asked[0] if isinstance(asked, list) else asked
                 found.append((question, entry["answer"][lang]))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from helpers.builtin import answers, book, chat_request, tokens
+from helpers.builtin import answers, book, chat_request, reading, tokens
 from helpers.builtin.book import Message
 from helpers.i18n import LANGUAGES
 from tests.builtin.asking import ENTRIES, SOURCE
@@ -33,13 +33,16 @@ def answer(messages: list[Message]) -> str:
 @pytest.mark.parametrize("entry", SOURCE["entries"], ids=ENTRIES)
 def test_each_wording_gets_its_answer(entry: dict[str, Any], lang: str) -> None:
     for wording in as_list(entry["ask"][lang]):
-        messages = user(wording)
+        messages = user(re.sub(r"\{[nN]ame\}", "Zoe", wording))
         if "earlier" in entry:
-            earlier = as_list(entry["earlier"][lang])[-1]
+            earlier = re.sub(r"\{[nN]ame\}", "Zoe", as_list(entry["earlier"][lang])[-1])
             messages = [*user(earlier), Message("assistant", "…"), *user("…"), *messages]
         if "system" in entry:
             messages = [Message("system", entry["system"][lang]), *messages]
-        assert answer(messages) == entry["answer"][lang]
+        told = answer(messages).replace(" Zoe", "Zoe")
+        assert told == as_list(entry["answer"][lang])[0].replace("{name}", "Zoe").replace(
+            " Zoe", "Zoe"
+        )
 
 
 @pytest.mark.parametrize(
@@ -81,8 +84,8 @@ def test_the_system_message_is_preferred_to_an_earlier_question(tmp_path: Path) 
     for name in ("both", "system", "earlier", "neither"):
         with pytest.MonkeyPatch.context() as patch:
             loaded = load(tmp_path, entries)
-            patch.setattr(book, "_course_book", lambda loaded=loaded: loaded)
-            assert answer(messages) == f"{name} en"
+            patch.setattr(book, "course_book", lambda loaded=loaded: loaded)
+            assert answer(messages).startswith(f"{name} en")
         entries = [entry for entry in entries if entry["id"] != name]
         entries = entries or [ENTRIES["hello"]]
 
@@ -100,7 +103,7 @@ def test_another_system_message_changes_nothing() -> None:
         ("", "en"),
         ("???", "en"),
         ("天空为什么是蓝色的？", "zh"),
-        ("LangChain 是什么", "zh"),
+        ("Fortran 是什么", "zh"),
         ("Pourquoi le ciel est-il bleu ?", "fr"),
         ("Qui a peint la Joconde", "fr"),
         ("Éléphant rose !", "fr"),
@@ -118,6 +121,8 @@ def test_a_conversation_without_a_user_message() -> None:
 
 def test_a_long_question_takes_no_time() -> None:
     start = time.perf_counter()
+    for text in ("。" * 1000, "买有卖" * 330, "-" * 300, "ignore " * 40, "order " * 160):
+        answer([Message("system", text), *user(*[text] * 12)])
     for char in ("\u0301", "\ufdfa", "A"):
         assert answer(user("Hello" + char * 500_000)) == SOURCE["unknown"]["en"]
         assert book.go_on(char * 500_000) == SOURCE["unknown"]["en"]
@@ -158,10 +163,10 @@ def test_lengths_that_lessons_rely_on() -> None:
 
 
 def test_both_yaml_loaders_read_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(book, "LOADER", yaml.SafeLoader)
-    pure = book.load()
-    monkeypatch.setattr(book, "LOADER", yaml.CSafeLoader)
-    assert book.load() == pure
+    monkeypatch.setattr(reading, "LOADER", yaml.SafeLoader)
+    pure = reading.load()
+    monkeypatch.setattr(reading, "LOADER", yaml.CSafeLoader)
+    assert reading.load()._replace(wordings=pure.wordings) == pure
 
 
 # Mistakes in a book
@@ -169,15 +174,20 @@ def test_both_yaml_loaders_read_the_same(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def load(
     folder: Path, entries: Any, unknown: Any = SOURCE["unknown"], continuations: Any = ()
-) -> book.Book:
+) -> reading.Book:
     continuations = list(continuations)
     path = folder / "book.yaml"
     text = yaml.safe_dump(
-        {"unknown": unknown, "entries": entries, "continuations": continuations},
+        {
+            "unknown": unknown,
+            "notes": SOURCE["notes"],
+            "entries": entries,
+            "continuations": continuations,
+        },
         allow_unicode=True,
     )
     path.write_text(text, encoding="utf-8")
-    return book.load(path)
+    return reading.load(path)
 
 
 def all_languages(text: Any) -> dict[str, Any]:
@@ -204,7 +214,10 @@ GOOD: dict[str, Any] = {"id": "x", "ask": all_languages("Q"), "answer": all_lang
         ({"ask": {**all_languages("Q"), "de": "F"}}, "entry 'x': ask has an unknown language, de"),
         ({"answer": {**all_languages("A"), "zh": " "}}, "entry 'x', zh: answer must be text"),
         ({"answer": {**all_languages("A"), "fr": 1}}, "entry 'x', fr: answer must be text"),
-        ({"answer": all_languages(["a", "b"])}, "entry 'x', en: answer must be one text"),
+        (
+            {"result": all_languages(["a", "b"]), "call": all_languages({"f": {}}), "about": "f"},
+            "entry 'x', en: result must be one text",
+        ),
         ({"ask": {**all_languages("Q"), "fr": []}}, "entry 'x', fr: ask must be text"),
         ({"ask": {**all_languages("Q"), "fr": ["R", "?!"]}}, "entry 'x', fr: ask must be text"),
         ({"ask": {**all_languages("Q"), "zh": "Q en!"}}, "entry 'x', zh: 'Q en!' already has"),
@@ -212,24 +225,24 @@ GOOD: dict[str, Any] = {"id": "x", "ask": all_languages("Q"), "answer": all_lang
 )
 def test_a_wrong_entry_is_named(tmp_path: Path, change: dict[str, Any], expected: str) -> None:
     load(tmp_path, [GOOD])
-    with pytest.raises(book.BookError, match=re.escape(expected)):
+    with pytest.raises(reading.BookError, match=re.escape(expected)):
         load(tmp_path, [{**GOOD, **change}])
 
 
 def test_duplicates_between_entries(tmp_path: Path) -> None:
-    with pytest.raises(book.BookError, match="entry 'x': another entry has the same id"):
+    with pytest.raises(reading.BookError, match="entry 'x': another entry has the same id"):
         load(tmp_path, [GOOD, GOOD])
-    with pytest.raises(book.BookError, match="entry 'y', en: 'Q en' already has an answer"):
+    with pytest.raises(reading.BookError, match="entry 'y', en: 'Q en' already has an answer"):
         load(tmp_path, [GOOD, {**GOOD, "id": "y"}])
     load(tmp_path, [GOOD, {**GOOD, "id": "y", "system": all_languages("S")}])
 
 
 def test_a_wrong_file(tmp_path: Path) -> None:
-    with pytest.raises(book.BookError, match="entries must be a list"):
+    with pytest.raises(reading.BookError, match="entries must be a list"):
         load(tmp_path, {"x": GOOD})
-    with pytest.raises(book.BookError, match="entry 1: must have an id"):
+    with pytest.raises(reading.BookError, match="entry 1: must have an id"):
         load(tmp_path, ["x"])
-    with pytest.raises(book.BookError, match="book.yaml, zh: unknown is missing"):
+    with pytest.raises(reading.BookError, match="book.yaml, zh: unknown is missing"):
         load(tmp_path, [GOOD], {"en": "U"})
     path = tmp_path / "book.yaml"
     for text, expected in [
@@ -239,14 +252,14 @@ def test_a_wrong_file(tmp_path: Path) -> None:
         ("a: [", "is not valid YAML"),
     ]:
         path.write_text(text, encoding="utf-8")
-        with pytest.raises(book.BookError, match=expected):
-            book.load(path)
+        with pytest.raises(reading.BookError, match=expected):
+            reading.load(path)
 
 
 def test_a_wrong_continuation(tmp_path: Path) -> None:
     text = dict.fromkeys(LANGUAGES, "T")
     for entry in ("text", {"text": text}, {"text": text, "next": text, "more": text}):
-        with pytest.raises(book.BookError, match="continuation 1: must have text and next"):
+        with pytest.raises(reading.BookError, match="continuation 1: must have text and next"):
             load(tmp_path, [], continuations=[entry])
 
 

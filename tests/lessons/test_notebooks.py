@@ -52,7 +52,7 @@ def test_a_cell_that_offers_itself_for_copying_runs_alone(lesson: str, lang: str
 
 @pytest.mark.parametrize(("lesson", "lang"), EACH)
 def test_a_page_shows_nothing_that_means_nothing(lesson: str, lang: str) -> None:
-    unknown = book.load().unknown[lang]
+    unknown = book.unknown(lang)
     for cell in page(lesson, lang).cells:
         shown = "".join(str(output) for output in cell.get("outputs", []))
         for nothing in (

@@ -92,10 +92,11 @@ def questions() -> list[tuple[str, str]]:
     entries = yaml.safe_load(reading.PATH.read_text(encoding="utf-8"))["entries"]
     found = []
     for entry in entries:
-        if not {"system", "earlier"} & set(entry) and "{" not in str(entry["ask"]):
+        if not {"system", "earlier"} & set(entry):
             for lang, asked in entry["ask"].items():
                 question = asked[0] if isinstance(asked, list) else asked
-                found.append((question, entry["answer"][lang]))
+                if "{" not in question:  # a name to be filled in
+                    found.append((question, entry["answer"][lang]))
     return found
 
 

@@ -18,18 +18,14 @@ WORD = re.compile(r"[^\W_\u3400-\u9fff]+(?:['’][^\W_\u3400-\u9fff]+)*")
 LITTLE_WORD = re.compile(r"(?<=\W)(?<!or )(?<!and )(?<!ou )(?<!et )a (?=\w)(?!or |and |ou |et )")
 
 
-def check(
-    name: str, *names: str, asks: bool = False
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def check(name: str, *names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register the decorated function as the judge of exercise `name`, whose answers are `names`.
 
-    The function gets the answers' values and raises WrongAnswer with the key of a message. `asks`
-    says that the chat model is asked which `start` has chosen: with a server of the learner's, the
-    check may take longer.
+    The function gets the answers' values and raises WrongAnswer with the key of a message.
     """
 
     def register(judge: Callable[..., None]) -> Callable[..., None]:
-        CHECKS[name] = Check(names, judge, asks)
+        CHECKS[name] = Check(names, judge)
         return judge
 
     return register

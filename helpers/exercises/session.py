@@ -20,7 +20,6 @@ from helpers.exercises.verdict import (
     INCORRECT,
     SHARED,
     UNTOUCHED,
-    Check,
     Result,
     WrongAnswer,
     check_of,
@@ -83,13 +82,13 @@ class Exercise:
         if stubs:
             text = _("**Not finished.** Still as it was handed out: {names}.")
             return Result(UNTOUCHED, text.format(names=in_code(stubs)))
-        limit = time_limit(self._check)
+        patience = running.SERVER_LIMIT if own_server() else 0.0
         try:
-            running.run_limited(lambda: self._check.judge(*answers), limit)
+            running.run_limited(lambda: self._check.judge(*answers), running.TIME_LIMIT, patience)
         except WrongAnswer as wrong:
             return incorrect(self.message(wrong.key, wrong.fields), wrong.key, wrong.fields)
         except running.TooSlow as slow:
-            return incorrect(too_slow(slow.seconds, slow.ended, limit), "slow")
+            return incorrect(too_slow(slow), "slow")
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # the learner's: shown, never raised, whatever it is
@@ -160,12 +159,6 @@ def incorrect(message: str, key: str, fields: Mapping[str, object] | None = None
     return Result(INCORRECT, text, key, fields or {})
 
 
-def time_limit(check: Check) -> float:
-    """Return how many seconds a check may take: longer where it waits for a server of the learner's."""
-    waits = check.asks and own_server()
-    return running.SERVER_LIMIT if waits else running.TIME_LIMIT
-
-
 def own_server() -> bool:
     """Return whether the chat model that was chosen is another than the built-in one of this kernel."""
     try:
@@ -175,23 +168,26 @@ def own_server() -> bool:
     return False
 
 
-def too_slow(seconds: float, ended: bool, limit: float) -> str:
-    """Return what is said of an answer that took `seconds`, or was stopped then unless it `ended`."""
-    if ended:
+def too_slow(slow: running.TooSlow) -> str:
+    """Return what is said of an answer that took too long, or was stopped when it had."""
+    if slow.ended:
         text = _(
             "It took {seconds:.0f} seconds, and {limit:.0f} are allowed. What takes so long, and "
             "cannot be stopped on the way?"
+        )
+    elif slow.waited:
+        text = _(
+            "It was stopped after {seconds:.0f} seconds, most of which it waited for your chat model, "
+            "{model}. Does it ask again and again, or does the model take so long to answer?"
         )
     else:
         text = _(
             "It was stopped after {seconds:.0f} seconds. Is there a loop that never ends, or a "
             "wait for something that never comes?"
         )
-    if own_server():
-        text += " " + _(
-            "If it asks your chat model, {model}: perhaps that takes so long to answer."
-        )
-    return text.format(seconds=seconds, limit=limit, model=backend.current_model())
+    return text.format(
+        seconds=slow.seconds, limit=running.TIME_LIMIT, model=backend.current_model()
+    )
 
 
 def in_code(names: Iterable[str]) -> str:

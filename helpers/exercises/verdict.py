@@ -77,14 +77,10 @@ class Result:
 
 @dataclass(frozen=True)
 class Check:
-    """How an exercise is judged: the names that hold the answer, and a function of their values.
-
-    `asks` says that judging asks the chat model which `start` has chosen, fast or not.
-    """
+    """How an exercise is judged: the names that hold the answer, and a function of their values."""
 
     names: tuple[str, ...]
     judge: Callable[..., None]
-    asks: bool = False
 
 
 CHECKS: dict[str, Check] = {}  # a lesson's module of checks adds its own when it is loaded

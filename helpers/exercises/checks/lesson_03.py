@@ -15,7 +15,7 @@ from helpers.exercises.judging import check, choice, no_message, returned, wrong
 from helpers.exercises.verdict import WrongAnswer
 
 
-@check("03-invoke/brief", "brief", asks=True)
+@check("03-invoke/brief", "brief")
 def brief(model: Any) -> None:
     wrong_unless(not isinstance(model, BaseMessage), "message")
     wrong_unless(callable(getattr(model, "invoke", None)), "type", got=type(model).__name__)

@@ -136,11 +136,25 @@ def exercise_solutions(lessons: list[Lesson]) -> str:
     return json.dumps(solutions, indent=1, ensure_ascii=False) + "\n"
 
 
+def exercise_drills(lessons: list[Lesson]) -> str:
+    """Return the content of DRILLS_FILE: the mistakes that have a name, by exercise and language."""
+    drills: dict[str, dict[str, dict[str, str]]] = {}
+    for lesson in lessons:
+        for cell in lesson.cells:
+            if mistake := rules.mistake(cell):
+                exercise, key = mistake
+                if rules.named_by(exercise, key):
+                    own = drills.setdefault(f"{lesson.name}/{exercise}", {})
+                    own[key] = {lang: cell.source(lang) for lang in LANGUAGES}
+    return json.dumps(drills, indent=1, ensure_ascii=False) + "\n"
+
+
 def beside_the_notebooks(lessons: list[Lesson]) -> dict[Path, str]:
     """Return what the build writes besides notebooks: each file's content."""
     return {
         exercise_files.TEXTS_FILE: exercise_texts(lessons),
         exercise_files.SOLUTIONS_FILE: exercise_solutions(lessons),
+        exercise_files.DRILLS_FILE: exercise_drills(lessons),
     }
 
 

@@ -12,6 +12,7 @@ from markdown_it import MarkdownIt
 
 from helpers.authoring.problems import Problem
 from helpers.authoring.source import LINKS, MARKED, SOLUTION, Cell, Lesson
+from helpers.exercises.verdict import SHARED_NAMES, UNNAMED
 from helpers.i18n import LANGUAGES
 from helpers.setup.processes import typed
 
@@ -23,6 +24,7 @@ MARKDOWN = MarkdownIt().enable("table")
 def check(lesson: Lesson) -> list[Problem]:
     """Return everything that is wrong with a lesson, what its reading found included."""
     found = lesson.problems + check_order(lesson.cells, lesson.name)
+    found += check_names(lesson.cells, lesson.name)
     for cell in lesson.cells:
         own = check_prose(cell) if cell.kind == "markdown" else check_code(cell)
         own += check_stamps(cell, lesson.name)
@@ -49,6 +51,35 @@ def check_order(cells: list[Cell], lesson: str) -> list[Problem]:
         what = 'the first cell must have the id "title" and hold "# Title" and the goal'
         found.append(("title", what))
     return [Problem(lesson, ident, "en", what) for ident, what in found]
+
+
+def mistake(cell: Cell) -> tuple[str, str] | None:
+    """Return the exercise that a cell answers wrongly, and which mistake it is: "whole" or "whole.2"."""
+    exercise, _dot, rest = cell.id.partition(".")
+    kind, _dot, key = rest.partition(".")
+    return (exercise, key) if cell.kind == "code" and kind == "wrong" else None
+
+
+def named_by(exercise: str, key: str) -> str:
+    """Return the id of the cell that names a mistake, unless a shared name does; "" if it has no name.
+
+    A wrong letter has none, nor has what no judge recognizes.
+    """
+    label = key.partition(".")[0]
+    return "" if len(label) == 1 or label in UNNAMED else f"{exercise}.{label}.name"
+
+
+def check_names(cells: list[Cell], lesson: str) -> list[Problem]:
+    """Return the mistakes that have no name, which is what a drill lets one choose from."""
+    prose = {cell.id for cell in cells if cell.kind == "markdown"}
+    found = []
+    for cell in cells:
+        exercise, key = mistake(cell) or ("", "")
+        name = named_by(exercise, key)
+        if key and name and name not in prose and key.partition(".")[0] not in SHARED_NAMES:
+            what = f"this mistake needs a name in a few words: a prose cell {name!r}"
+            found.append(Problem(lesson, cell.id, "en", what))
+    return found
 
 
 STALE = "is stale: the English has changed since it was translated. Revise it, then run: "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_openai import ChatOpenAI
@@ -96,6 +97,11 @@ def own_parameter(got: object, of_another: object, name: str) -> None:
     Then it does not use its parameter, but something like the lesson's variable `name`.
     """
     wrong_unless(got != of_another, "parameter", got=got, name=name)
+
+
+def grown(handed_over: list[Any], name: str) -> None:
+    """Raise WrongAnswer where a function left its list `name` empty that it was to add to."""
+    wrong_unless(bool(handed_over), "new-list", name=name)
 
 
 def a_class(answer: object, name: str) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from helpers.setup import ROOT
 
-# The builder makes both from the sources; the second is not handed out with every copy.
+# The builder makes these from the sources. The last two, which hold right answers and nearly right
+# ones, are not handed out with every copy.
 TEXTS_FILE = Path(__file__).with_name("texts.json")
 SOLUTIONS_FILE = ROOT / "notebooks" / "source" / "solutions.json"
+DRILLS_FILE = ROOT / "notebooks" / "source" / "drills.json"
 
 
 @functools.cache
@@ -32,3 +34,15 @@ def solution_code(name: str, lang: str) -> str | None:
     except FileNotFoundError:
         return None
     return str(solutions[name][lang])
+
+
+def drills() -> dict[str, dict[str, dict[str, str]]] | None:
+    """Return the mistakes to drill, exercise -> key -> language -> code; None where none were handed out.
+
+    A key is that of a message, with a number behind a dot where there are several of one kind.
+    """
+    try:
+        found: dict[str, dict[str, dict[str, str]]] = json.loads(DRILLS_FILE.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    return found

@@ -11,7 +11,7 @@ from langchain_core.messages import (
 )
 from langchain_core.runnables import RunnableLambda
 
-from helpers.exercises.judging import check, choice, no_message, returned, wrong_unless
+from helpers.exercises.judging import check, choice, grown, no_message, returned, wrong_unless
 from helpers.exercises.verdict import WrongAnswer
 
 
@@ -58,6 +58,7 @@ def say(function: Any) -> None:
         returned(got)
         no_message(got)
         wrong_unless(got == f"reply {turn}", "other", got=got, expected=f"reply {turn}")
+        grown(history, "history")
         strings = [entry for entry in history if isinstance(entry, str) and "reply" in entry]
         wrong_unless(not strings, "texts", got=strings)
     turns = [("human", "question 1"), ("ai", "reply 1"), ("human", "question 2"), ("ai", "reply 2")]

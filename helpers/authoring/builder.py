@@ -119,9 +119,22 @@ def exercise_texts(lessons: list[Lesson]) -> str:
     for lesson in lessons:
         for cell in lesson.cells:
             exercise, dot, key = cell.id.partition(".")
-            if dot and cell.kind == "markdown":
+            if dot and cell.kind == "markdown" and key != rules.PREDICTION:
                 own = texts.setdefault(f"{lesson.name}/{exercise}", {})
                 own[key] = {lang: cell.source(lang) for lang in LANGUAGES}
+    return json.dumps(texts, indent=1, ensure_ascii=False) + "\n"
+
+
+def predictions(lessons: list[Lesson]) -> str:
+    """Return the content of PREDICTIONS_FILE: what to look for in the cells to predict, by language."""
+    texts = {
+        f"{lesson.name}/{cell.id.partition('.')[0]}": {
+            lang: cell.source(lang) for lang in LANGUAGES
+        }
+        for lesson in lessons
+        for cell in lesson.cells
+        if cell.id.partition(".")[2] == rules.PREDICTION
+    }
     return json.dumps(texts, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -153,6 +166,7 @@ def beside_the_notebooks(lessons: list[Lesson]) -> dict[Path, str]:
     """Return what the build writes besides notebooks: each file's content."""
     return {
         exercise_files.TEXTS_FILE: exercise_texts(lessons),
+        exercise_files.PREDICTIONS_FILE: predictions(lessons),
         exercise_files.SOLUTIONS_FILE: exercise_solutions(lessons),
         exercise_files.DRILLS_FILE: exercise_drills(lessons),
     }

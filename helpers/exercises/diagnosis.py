@@ -15,32 +15,36 @@ from langchain_openai import ChatOpenAI
 from helpers.exercises.awaiting import close
 from helpers.exercises.verdict import WrongAnswer, safely
 
-VAGUE = ("other", "string", "type")  # keys of verdicts that say what came, and not why
+SAYS_SO = (
+    "parameter",
+    "model",
+)  # keys of verdicts that tell of a variable of the lesson themselves
 UNEXPECTED = re.compile(r"unexpected keyword argument '(\w+)'")
 UNAWAITED = re.compile(r"'(coroutine|async_generator|_GatheringFuture|Task|Future)' object")
 
 
-def of_verdict(wrong: WrongAnswer, answers: Iterable[Any]) -> WrongAnswer:
-    """Return the verdict of a judge, or a better one where it says too little."""
+def of_verdict(wrong: WrongAnswer) -> WrongAnswer:
+    """Return the verdict of a judge, or a better one where what came is still to be awaited."""
     waiting = [value for value in wrong.fields.values() if inspect.isawaitable(value)]
     for value in filter(inspect.iscoroutine, waiting):
         close(value)
-    if wrong.key in VAGUE and waiting:
-        return WrongAnswer("unawaited", got=type(waiting[0]).__name__)
-    return (wrong.key in VAGUE and unused_parameter(answers)) or wrong
+    return WrongAnswer("unawaited", got=type(waiting[0]).__name__) if waiting else wrong
 
 
-def of_error(error: BaseException, answers: Iterable[Any]) -> WrongAnswer | None:
+def of_error(error: BaseException) -> WrongAnswer | None:
     """Return why an answer raised, where that is one of the mistakes known here."""
     said = safely(str, error)
     if isinstance(error, (AttributeError, TypeError)) and (found := UNAWAITED.search(said)):
+        held = getattr(error, "obj", None)
+        if inspect.iscoroutine(held):
+            close(held)
         return WrongAnswer("used-unawaited", got=found[1], error=f"{type(error).__name__}: {said}")
     if isinstance(error, TypeError) and (unknown := UNEXPECTED.search(said)):
         settings = names_of_settings()
         meant = difflib.get_close_matches(unknown[1], settings, n=1, cutoff=0.8)
         if meant and unknown[1] not in settings:
             return WrongAnswer("misspelt", got=unknown[1], meant=meant[0])
-    return unused_parameter(answers)
+    return None
 
 
 def names_of_settings() -> list[str]:
@@ -51,7 +55,10 @@ def names_of_settings() -> list[str]:
 
 
 def unused_parameter(answers: Iterable[Any]) -> WrongAnswer | None:
-    """Return what is wrong where a function leaves a parameter alone and takes a variable of the lesson."""
+    """Return what is wrong where a function leaves a parameter alone and takes a variable of the lesson.
+
+    It is said besides what a judge says, which knows what came of it.
+    """
     for function in answers:
         if not isinstance(function, FunctionType):
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import ipywidgets
@@ -50,9 +50,9 @@ def render(result: Result) -> str:
 
 def with_buttons(
     result: Result,
-    buttons: dict[str, Callable[[], Result]],
-    drill: dict[str, Callable[[], Result]],
-    letters: dict[str, Callable[[], Result]],
+    buttons: Mapping[str, Callable[[], Result]],
+    drill: Mapping[str, Callable[[], Result]],
+    letters: Mapping[str, Callable[[], Result]],
 ) -> Any:
     """Return a widget: buttons by their labels, and below them `result` or what the last one answered.
 

@@ -151,18 +151,18 @@ def run_limited(work: Callable[[], None], limit: float, with_calls: float = 0.0)
     apart = Apart(sys.stdout), Apart(sys.stderr)
     thread = threading.Thread(target=run, name="exercise", daemon=True)
     bound = max(limit, with_calls)  # seconds in all
-    own = seconds = 0.0  # of its own, and in all
+    counted = seconds = 0.0  # without calls, and in all
     with neutral():
         sys.stdout, sys.stderr = apart
         try:
             begun = time.monotonic()
             thread.start()
-            while thread.is_alive() and own < limit and seconds < bound:
+            while thread.is_alive() and counted < limit and seconds < bound:
                 waiting = bool(calls.open)
-                thread.join(min(STEP, limit - own, bound - seconds))
+                thread.join(min(STEP, limit - counted, bound - seconds))
                 passed = time.monotonic() - begun - seconds
                 seconds += passed
-                own += 0.0 if waiting and calls.open else passed
+                counted += 0.0 if waiting and calls.open else passed
             ended = not thread.is_alive()
         finally:
             ident = ctypes.c_ulong(thread.ident or 0)
@@ -171,8 +171,8 @@ def run_limited(work: Callable[[], None], limit: float, with_calls: float = 0.0)
                     ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(TooSlow))
                     thread.join(GRACE / 5)
             sys.stdout, sys.stderr = apart if thread.is_alive() else streams
-    if not ended or own > limit:
-        raise TooSlow(own if ended else seconds, ended, own < limit)
+    if not ended or counted > limit:
+        raise TooSlow(counted if ended else seconds, ended, counted < limit)
     for stream, own in zip(streams, apart, strict=True):
         stream.write(own.printed.getvalue())
     if raised:

@@ -94,15 +94,15 @@ class Exercise:
         try:
             running.run_limited(lambda: self._check.judge(*answers), running.TIME_LIMIT, patience)
         except WrongAnswer as wrong:
-            return self._wrong(diagnosis.of_verdict(wrong, answers))
+            return self._wrong(diagnosis.of_verdict(wrong), answers)
         except running.TooSlow as slow:
             return incorrect(too_slow(slow), "slow")
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # the learner's: shown, never raised, whatever it is
-            if mistake := diagnosis.of_error(error, answers):
-                return self._wrong(mistake)
-            return incorrect(explain(error), "raised")
+            if mistake := diagnosis.of_error(error):
+                return self._wrong(mistake, answers)
+            return incorrect(explain(error) + self._besides(answers), "raised")
         text = _("**Correct.** {message}").format(message=self._own("correct"))
         return Result(CORRECT, text, "correct")
 
@@ -115,8 +115,16 @@ class Exercise:
     def _own(self, key: str) -> str:
         return all_texts()[self.name][key][i18n.language()]
 
-    def _wrong(self, wrong: WrongAnswer) -> Result:
-        return incorrect(self.message(wrong.key, wrong.fields), wrong.key, wrong.fields)
+    def _wrong(self, wrong: WrongAnswer, answers: tuple[Any, ...]) -> Result:
+        said = self.message(wrong.key, wrong.fields)
+        if wrong.key not in diagnosis.SAYS_SO:
+            said += self._besides(answers)
+        return incorrect(said, wrong.key, wrong.fields)
+
+    def _besides(self, answers: tuple[Any, ...]) -> str:
+        """Return what can be said of a wrong answer by looking at it, after a space, or nothing."""
+        seen = diagnosis.unused_parameter(answers)
+        return " " + self.message(seen.key, seen.fields) if seen else ""
 
     def _checked(self, answers: tuple[Any, ...]) -> Result:
         result = self.judge(*answers)
@@ -151,7 +159,7 @@ class Exercise:
         following = lessons()[lessons().index(lesson) + 1 :]
         text = _("All exercises of this lesson are solved.")
         if following:
-            text += " " + _("**Next:** lesson {lesson}.").format(lesson=following[0])
+            text += " " + _("**Next:** lesson {lesson}.").format(lesson=following[0][:2])
         return text
 
     def _next_hint(self) -> Result:

@@ -11,6 +11,7 @@ from helpers.setup import ROOT
 # The builder makes these from the sources. The last two, which hold right answers and nearly right
 # ones, are not handed out with every copy.
 TEXTS_FILE = Path(__file__).with_name("texts.json")
+PREDICTIONS_FILE = Path(__file__).with_name("predictions.json")
 SOLUTIONS_FILE = ROOT / "notebooks" / "source" / "solutions.json"
 DRILLS_FILE = ROOT / "notebooks" / "source" / "drills.json"
 
@@ -20,6 +21,13 @@ def all_texts() -> dict[str, dict[str, dict[str, str]]]:
     """Return the texts of all exercises, name -> key -> language -> text."""
     texts: dict[str, dict[str, dict[str, str]]] = json.loads(TEXTS_FILE.read_text(encoding="utf-8"))
     return texts
+
+
+@functools.cache
+def predictions() -> dict[str, dict[str, str]]:
+    """Return what to look for once a cell has run, by the cell's name ("04-stream/add-up") and language."""
+    found: dict[str, dict[str, str]] = json.loads(PREDICTIONS_FILE.read_text(encoding="utf-8"))
+    return found
 
 
 def lessons() -> list[str]:

@@ -60,6 +60,4 @@ def test_where_there_is_no_drill_one_is_told_so(
     monkeypatch.setattr("helpers.exercises.session._states", {})
     monkeypatch.setattr(texts, "DRILLS_FILE", tmp_path / "nothing.json")
     without = exercise("04-stream/first-token")._drill().text
-    assert without == _(
-        "This copy of the course comes without drills. Ask whoever gave it to you."
-    )
+    assert without == _("This copy of the course comes without drills. Ask whoever gave it to you.")

@@ -127,7 +127,9 @@ class Drills:
         if chosen not in tuple(LETTERS):
             return Result("", how_to_answer(exercise))
         if chosen != drill.right:
-            text = _("**Not yet.** That is not it: ({letter}) {name}. Follow the code line by line.")
+            text = _(
+                "**Not yet.** That is not it: ({letter}) {name}. Follow the code line by line."
+            )
             text = text.format(letter=chosen, name=drill.name(chosen))
             return Result(INCORRECT, f"{text}\n\n{drill.question()}\n\n{how_to_answer(exercise)}")
         self.open = False

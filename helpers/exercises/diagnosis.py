@@ -20,7 +20,9 @@ SAYS_SO = (
     "model",
 )  # keys of verdicts that tell of a variable of the lesson themselves
 UNEXPECTED = re.compile(r"unexpected keyword argument '(\w+)'")
-UNAWAITED = re.compile(r"'(coroutine|async_generator|_GatheringFuture|Task|Future)' object")
+UNAWAITED = re.compile(
+    r"'(coroutine|async_generator|_GatheringFuture|Task|Future)' object (?!is not callable)"
+)
 
 
 def of_verdict(wrong: WrongAnswer) -> WrongAnswer:
@@ -31,8 +33,13 @@ def of_verdict(wrong: WrongAnswer) -> WrongAnswer:
     return WrongAnswer("unawaited", got=type(waiting[0]).__name__) if waiting else wrong
 
 
-def of_error(error: BaseException) -> WrongAnswer | None:
-    """Return why an answer raised, where that is one of the mistakes known here."""
+def of_error(error: BaseException, answers: Iterable[Any]) -> WrongAnswer | None:
+    """Return why an answer raised, where that is one of the mistakes known here.
+
+    Coroutines that nobody will await are closed, for else Python warns of them below another cell.
+    """
+    for answer in filter(inspect.iscoroutine, answers):
+        close(answer)
     said = safely(str, error)
     if isinstance(error, (AttributeError, TypeError)) and (found := UNAWAITED.search(said)):
         held = getattr(error, "obj", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from html import escape
 from typing import Any
@@ -19,9 +20,8 @@ from helpers.exercises.running import Printed
 from helpers.exercises.texts import predictions
 from helpers.i18n import _
 
-LABEL = (
-    "-predict"  # a cell with this at the end of its id asks about the cell of the name before it
-)
+LATE = 1.0  # seconds after a cell's end in which the end of a prediction may arrive
+LABEL = "-predict"  # what the id of a cell that asks has behind that of the cell it asks about
 
 
 class Heard:
@@ -53,6 +53,9 @@ class Watch:
         ident = name.partition("/")[2]
         self.ident = ident if own_cell(shell) == f"{ident}{LABEL}" else None
         self.heard: Heard | None = None
+        self.came = ""
+        self.compared: Any = None
+        self.ended = 0.0
         shell.events.register("pre_run_cell", self.begin)
         shell.events.register("post_run_cell", self.end)
 
@@ -71,7 +74,34 @@ class Watch:
         if sys.stdout is heard:
             sys.stdout = heard.stream
         self.stop()
-        compare(self.name, self.guess().strip(), shown(heard.printed.getvalue(), result))
+        self.came = shown(heard.printed.getvalue(), result)
+        self.compared = display(self.comparison(), raw=True, display_id=True)
+        self.ended = time.monotonic()
+
+    def arrive(self, change: Any) -> None:
+        """Compare anew with a prediction whose end arrives late.
+
+        A field sends on what was typed when what it sent before has been taken, and ipykernel 7 takes
+        that in another thread than cells: either may be when the cell has ended.
+        """
+        if self.compared is not None and time.monotonic() - self.ended < LATE:
+            self.compared.update(self.comparison(), raw=True)
+
+    def comparison(self) -> dict[str, str]:
+        """Return a prediction beside what came, with what to look for, and keep the prediction."""
+        guess = self.guess().strip()
+        look = predictions()[self.name][i18n.language()]
+        look = _("**Look at this:** {text}").format(text=look)
+        try:
+            progress.keep_prediction(self.name, guess)
+        except progress.ProgressError as error:
+            look += "\n\n" + progress.not_kept(error)
+        both = {_("Your prediction:"): guess, _("What the cell showed:"): self.came}
+        plain = [f"{title}\n{indented(text)}" for title, text in both.items()]
+        return {
+            "text/plain": "\n\n".join([*plain, look]),
+            "text/html": side_by_side(both, look),
+        }
 
     def stop(self) -> None:
         """Listen no more."""
@@ -110,7 +140,8 @@ def predict(name: str, guess: str | None = None) -> None:
     )
     asked = ipywidgets.HTML(MARKDOWN.render(_("**What will the next cell show?** Write it down.")))
     box = ipywidgets.VBox([asked, field])
-    _watches[name] = Watch(shell, name, lambda: str(field.value))
+    watch = _watches[name] = Watch(shell, name, lambda: str(field.value))
+    field.observe(watch.arrive, names="value")
     bundle = {"text/plain": text, "text/markdown": text}
     display({**box._repr_mimebundle_(), **bundle}, raw=True)
 
@@ -151,38 +182,18 @@ def shown(printed: str, result: Any) -> str:
     return "\n".join(filter(None, parts)) or _("(nothing that is text)")
 
 
-def compare(name: str, guess: str, came: str) -> None:
-    """Show a prediction beside what came, with what to look for, and keep the prediction."""
-    look = _("**Look at this:** {text}").format(text=predictions()[name][i18n.language()])
-    try:
-        progress.keep_prediction(name, guess)
-    except progress.ProgressError as error:
-        look += "\n\n" + progress.not_kept(error)
-    titles = (_("Your prediction:"), _("What the cell showed:"))
-    plain = "\n\n".join(
-        f"{title}\n{indented(text)}" for title, text in zip(titles, (guess, came), strict=True)
-    )
-    display(
-        {
-            "text/plain": f"{plain}\n\n{look}",
-            "text/html": side_by_side(titles, (guess, came), look),
-        },
-        raw=True,
-    )
-
-
 def indented(text: str) -> str:
     """Return text as a block of code in Markdown."""
     return "\n".join(f"    {line}" for line in text.splitlines())
 
 
-def side_by_side(titles: tuple[str, str], texts: tuple[str, str], look: str) -> str:
-    """Return two texts in two columns, one below the other where the room is narrow, and a sentence."""
+def side_by_side(texts: dict[str, str], look: str) -> str:
+    """Return texts under their titles in columns, one below the other where the room is narrow."""
     column = "flex: 1 1 20em; min-width: 0"
     block = "white-space: pre-wrap; overflow-wrap: anywhere; border-left: 4px solid; padding-left: 0.75em"
     columns = "".join(
         f'<div style="{column}"><b>{escape(title)}</b><pre style="{block}">{escape(text)}</pre></div>'
-        for title, text in zip(titles, texts, strict=True)
+        for title, text in texts.items()
     )
     return (
         '<div role="status" class="jp-RenderedHTMLCommon">'

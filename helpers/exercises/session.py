@@ -100,7 +100,7 @@ class Exercise:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # the learner's: shown, never raised, whatever it is
-            if mistake := diagnosis.of_error(error):
+            if mistake := diagnosis.of_error(error, answers):
                 return self._wrong(mistake, answers)
             return incorrect(explain(error) + self._besides(answers), "raised")
         text = _("**Correct.** {message}").format(message=self._own("correct"))

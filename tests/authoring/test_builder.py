@@ -361,9 +361,7 @@ def test_a_copied_source_is_refused_by_every_command(course: Path) -> None:
             work()
 
 
-@pytest.mark.parametrize(
-    "file", ["TEXTS_FILE", "PREDICTIONS_FILE", "SOLUTIONS_FILE", "DRILLS_FILE"]
-)
+@pytest.mark.parametrize("file", WRITTEN)
 def test_check_sees_what_is_not_built_beside_the_notebooks(course: Path, file: str) -> None:
     lessons, _ = builder.read_course()
     for path, text in builder.beside_the_notebooks(lessons).items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
 from typing import Any
 
 import pytest
@@ -21,6 +23,17 @@ def written(code: str) -> Any:
     return list(names.values())[-1]
 
 
+def test_a_coroutine_that_was_handed_over_leaves_no_warning() -> None:
+    async def both(*_: Any) -> None: ...
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = exercise("06-async/both").judge(both(1, 2, 3))
+        gc.collect()
+    assert "Hand over the function or class itself" in result.text
+
+
+@pytest.mark.filterwarnings("ignore:.*is not default parameter")
 @pytest.mark.parametrize(
     ("name", "code", "key", "said"),
     [
@@ -71,7 +84,7 @@ def written(code: str) -> Any:
     ],
 )
 def test_what_is_wrong_everywhere_is_said_everywhere(
-    name: str, code: str, key: str, said: str, monkeypatch: pytest.MonkeyPatch
+    name: str, code: str, key: str, said: str
 ) -> None:
     helpers.start("en", builtin=True)
     result = exercise(name).judge(written(code))

@@ -55,7 +55,7 @@ def doctor() -> None:
 
 
 def exercise(name: str) -> Exercise:
-    """Return the exercise `name`, for example "04-stream/first-token": check, hint, solution.
+    """Return the exercise `name`, for example "04-stream/first-token": check, hint, solution, drill.
 
     See `helpers.exercises.exercise` for the errors.
     """

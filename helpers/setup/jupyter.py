@@ -203,6 +203,8 @@ def serve_from(
     settings, runtime = folder / "settings", folder / "runtime"
     runtime.mkdir()
     write_lab_settings(settings, lang)
+    # No option of JupyterLab's own says where STYLE is.
+    style = {"static_custom_path": [str(settings / "custom")]}
     command = [
         str(python),
         *("-m", "jupyterlab"),
@@ -210,7 +212,7 @@ def serve_from(
         f"--LabApp.default_url={page}",
         f"--LabApp.app_settings_dir={settings}",
         "--LabApp.custom_css=True",
-        f"--ServerApp.tornado_settings={ {'static_custom_path': [str(settings / 'custom')]} }",
+        f"--ServerApp.tornado_settings={style}",
         "--Application.log_level=ERROR",
         "--ServerApp.answer_yes=True",
         "--KernelManager.transport_encryption=auto",

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 # All that a lesson imports, by module: these names stay, everything else may change.
 PUBLIC = {
-    "helpers": ("doctor", "exercise", "show_progress", "start"),
+    "helpers": ("doctor", "exercise", "predict", "show_progress", "start"),
     "helpers.backend": ("faults",),
     "helpers.backend.receiver": ("Receiver",),
     "helpers.models": ("naive_parrot", "parrot_link"),
@@ -56,13 +56,23 @@ def doctor() -> None:
 
 
 def exercise(name: str) -> Exercise:
-    """Return the exercise `name`, for example "04-stream/first-token": check, hint, solution.
+    """Return the exercise `name`, for example "04-stream/first-token": check, hint, solution, drill.
 
     See `helpers.exercises.exercise` for the errors.
     """
     from helpers.exercises import exercise as find
 
     return find(name)
+
+
+def predict(name: str, guess: str | None = None) -> None:
+    """Ask what the code cell `name` ("04-stream/add-up") will show, or keep `guess` as the answer.
+
+    Once the cell has run, both stand side by side. See `helpers.exercises.predicting.predict`.
+    """
+    from helpers.exercises.predicting import predict as ask
+
+    ask(name, guess)
 
 
 def show_progress() -> None:

@@ -128,9 +128,22 @@ def exercise_texts(lessons: list[Lesson]) -> str:
     for lesson in lessons:
         for cell in lesson.cells:
             exercise, dot, key = cell.id.partition(".")
-            if dot and cell.kind == "markdown":
+            if dot and cell.kind == "markdown" and key != rules.PREDICTION:
                 own = texts.setdefault(f"{lesson.name}/{exercise}", {})
                 own[key] = {lang: cell.source(lang) for lang in LANGUAGES}
+    return json.dumps(texts, indent=1, ensure_ascii=False) + "\n"
+
+
+def predictions(lessons: list[Lesson]) -> str:
+    """Return the content of PREDICTIONS_FILE: what to look for in the cells to predict, by language."""
+    texts = {
+        f"{lesson.name}/{cell.id.partition('.')[0]}": {
+            lang: cell.source(lang) for lang in LANGUAGES
+        }
+        for lesson in lessons
+        for cell in lesson.cells
+        if cell.id.partition(".")[2] == rules.PREDICTION
+    }
     return json.dumps(texts, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -145,11 +158,26 @@ def exercise_solutions(lessons: list[Lesson]) -> str:
     return json.dumps(solutions, indent=1, ensure_ascii=False) + "\n"
 
 
+def exercise_drills(lessons: list[Lesson]) -> str:
+    """Return the content of DRILLS_FILE: the mistakes that have a name, by exercise and language."""
+    drills: dict[str, dict[str, dict[str, str]]] = {}
+    for lesson in lessons:
+        for cell in lesson.cells:
+            if mistake := rules.mistake(cell):
+                exercise, key = mistake
+                if rules.named_by(exercise, key):
+                    own = drills.setdefault(f"{lesson.name}/{exercise}", {})
+                    own[key] = {lang: cell.source(lang) for lang in LANGUAGES}
+    return json.dumps(drills, indent=1, ensure_ascii=False) + "\n"
+
+
 def beside_the_notebooks(lessons: list[Lesson]) -> dict[Path, str]:
     """Return what the build writes besides notebooks: each file's content."""
     return {
         exercise_files.TEXTS_FILE: exercise_texts(lessons),
+        exercise_files.PREDICTIONS_FILE: predictions(lessons),
         exercise_files.SOLUTIONS_FILE: exercise_solutions(lessons),
+        exercise_files.DRILLS_FILE: exercise_drills(lessons),
     }
 
 

@@ -7,15 +7,18 @@ import functools
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 
 from markdown_it import MarkdownIt
 
 from helpers.authoring import diagrams
 from helpers.authoring.problems import Problem
 from helpers.authoring.source import LINKS, MARKED, SOLUTION, Cell, Lesson
+from helpers.exercises.verdict import SHARED_NAMES, UNNAMED
 from helpers.i18n import LANGUAGES
 from helpers.setup.processes import typed
 
+PREDICTION = "predict"  # `add-up.predict` says what to look for in the cell `add-up`
 HAN = re.compile(r"[\u3400-\u9fff]")
 MATH = re.compile(r"\$\$.*?\$\$|\$[^$\n]+\$", re.DOTALL)
 MARKDOWN = MarkdownIt().enable("table")
@@ -24,6 +27,8 @@ MARKDOWN = MarkdownIt().enable("table")
 def check(lesson: Lesson) -> list[Problem]:
     """Return everything that is wrong with a lesson, what its reading found included."""
     found = lesson.problems + check_order(lesson.cells, lesson.name)
+    found += check_names(lesson.cells, lesson.name)
+    found += check_predictions(lesson.cells, lesson.name)
     for cell in lesson.cells:
         own = check_prose(cell) if cell.kind == "markdown" else check_code(cell)
         own += check_stamps(cell, lesson.name)
@@ -49,6 +54,59 @@ def check_order(cells: list[Cell], lesson: str) -> list[Problem]:
     if not cells or cells[0].id != "title":
         what = 'the first cell must have the id "title" and hold "# Title" and the goal'
         found.append(("title", what))
+    return [Problem(lesson, ident, "en", what) for ident, what in found]
+
+
+def mistake(cell: Cell) -> tuple[str, str] | None:
+    """Return the exercise that a cell answers wrongly, and which mistake it is: "whole" or "whole.2"."""
+    exercise, _dot, rest = cell.id.partition(".")
+    kind, _dot, key = rest.partition(".")
+    return (exercise, key) if cell.kind == "code" and kind == "wrong" else None
+
+
+def named_by(exercise: str, key: str) -> str:
+    """Return the id of the cell that names a mistake, unless a shared name does; "" if it has no name.
+
+    A wrong letter has none, nor has what no judge recognizes.
+    """
+    label = key.partition(".")[0]
+    return "" if len(label) == 1 or label in UNNAMED else f"{exercise}.{label}.name"
+
+
+def check_names(cells: list[Cell], lesson: str) -> list[Problem]:
+    """Return the mistakes that have no name, which is what a drill lets one choose from."""
+    prose = {cell.id for cell in cells if cell.kind == "markdown"}
+    found = []
+    for cell in cells:
+        exercise, key = mistake(cell) or ("", "")
+        name = named_by(exercise, key)
+        if key and name and name not in prose and key.partition(".")[0] not in SHARED_NAMES:
+            what = f"this mistake needs a name in a few words: a prose cell {name!r}"
+            found.append(Problem(lesson, cell.id, "en", what))
+    return found
+
+
+def check_predictions(cells: list[Cell], lesson: str) -> list[Problem]:
+    """Return what is wrong with the cells that ask for a prediction of the code cell after them."""
+    code = [cell for cell in cells if cell.kind == "code" and "." not in cell.id]
+    asking = {
+        after.id: before
+        for before, after in pairwise(code)
+        if before.id == f"{after.id}-{PREDICTION}"
+    }
+    told = [cell.id.partition(".")[0] for cell in cells if cell.id.endswith(f".{PREDICTION}")]
+    found = []
+    for cell in code:
+        if cell.id.endswith(f"-{PREDICTION}") and cell not in asking.values():
+            found.append((cell.id, "asks for a prediction of a cell that does not come next"))
+    for name, cell in asking.items():
+        if f'predict("{lesson}/{name}")' not in cell.text["en"]:
+            found.append((cell.id, f'must call predict("{lesson}/{name}")'))
+        if name not in told:
+            found.append((cell.id, f"needs to say what to look for: a prose cell '{name}.predict'"))
+    for name in set(told) - set(asking):
+        what = f"no cell asks for this prediction: put '{name}-predict' right before '{name}'"
+        found.append((f"{name}.{PREDICTION}", what))
     return [Problem(lesson, ident, "en", what) for ident, what in found]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_openai import ChatOpenAI
@@ -18,18 +19,14 @@ WORD = re.compile(r"[^\W_\u3400-\u9fff]+(?:['’][^\W_\u3400-\u9fff]+)*")
 LITTLE_WORD = re.compile(r"(?<=\W)(?<!or )(?<!and )(?<!ou )(?<!et )a (?=\w)(?!or |and |ou |et )")
 
 
-def check(
-    name: str, *names: str, asks: bool = False
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def check(name: str, *names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register the decorated function as the judge of exercise `name`, whose answers are `names`.
 
-    The function gets the answers' values and raises WrongAnswer with the key of a message. `asks`
-    says that the chat model is asked which `start` has chosen: with a server of the learner's, the
-    check may take longer.
+    The function gets the answers' values and raises WrongAnswer with the key of a message.
     """
 
     def register(judge: Callable[..., None]) -> Callable[..., None]:
-        CHECKS[name] = Check(names, judge, asks)
+        CHECKS[name] = Check(names, judge)
         return judge
 
     return register
@@ -100,6 +97,11 @@ def own_parameter(got: object, of_another: object, name: str) -> None:
     Then it does not use its parameter, but something like the lesson's variable `name`.
     """
     wrong_unless(got != of_another, "parameter", got=got, name=name)
+
+
+def grown(handed_over: list[Any], name: str) -> None:
+    """Raise WrongAnswer where a function left its list `name` empty that it was to add to."""
+    wrong_unless(bool(handed_over), "new-list", name=name)
 
 
 def a_class(answer: object, name: str) -> None:

@@ -1,8 +1,9 @@
-"""Keeps which exercises a learner has solved, in a file of this folder and nowhere else."""
+"""Keeps what a learner has solved and predicted, in a file of this folder and nowhere else."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import time
@@ -12,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from helpers.exercises.texts import all_texts, lessons
-from helpers.i18n import _
+from helpers.i18n import _, listed
 from helpers.setup.files import learners, try_lock, write_whole
 
 FOLDER_VARIABLE = "COURSE_PROGRESS"  # another folder; os.devnull: keep nothing (building, testing)
+RENAMED_FILE = Path(__file__).with_name("renamed.json")  # exercises' names, old -> today's
 VERSION = 1
 PATIENCE = 5.0  # seconds to wait for another notebook that is writing
 
@@ -32,19 +34,29 @@ def folder() -> Path:
 def read() -> dict[str, dict[str, Any]]:
     """Return what is known of each exercise: {"attempts": int, "solved": "2026-11-21" or None}.
 
-    A file that is damaged or of another version is moved aside, and its new name printed. Raises
-    ProgressError where the file is there and cannot be read or moved.
+    Raises ProgressError as `read_all` does.
+    """
+    return read_all()["exercises"]
+
+
+def read_all() -> dict[str, dict[str, Any]]:
+    """Return all that is kept: "exercises", "predictions" (their texts) and "earlier".
+
+    Exercises have today's names; what is under "earlier" lives on nowhere. A file that is damaged or
+    of another version is moved aside, and its new name printed. Raises ProgressError where the file
+    is there and cannot be read or moved.
     """
     path = folder() / "progress.json"
+    nothing: dict[str, dict[str, Any]] = {"exercises": {}, "predictions": {}, "earlier": {}}
     try:
         data = json.loads(path.read_text(encoding="utf-8-sig"))
-        if data["version"] == VERSION and is_sound(data["exercises"]):
-            exercises: dict[str, dict[str, Any]] = data["exercises"]
-            return exercises
+        kept = {**nothing, **{key: data[key] for key in nothing if key in data}}
+        if data["version"] == VERSION and is_sound(kept):
+            return by_todays_names(kept)
     except (FileNotFoundError, NotADirectoryError):
-        return {}
+        return nothing
     except OSError as error:  # what could not be read must not be written over
-        raise ProgressError(str(error)) from error
+        raise ProgressError(reason(error)) from error
     except (ValueError, KeyError, TypeError, RecursionError):
         pass
     aside = path.with_name(f"progress-{datetime.now():%Y%m%d-%H%M%S-%f}.json")
@@ -57,28 +69,56 @@ def read() -> dict[str, dict[str, Any]]:
     except FileNotFoundError:  # another notebook has moved it just now
         pass
     except OSError as error:
-        raise ProgressError(str(error)) from error
-    return {}
+        raise ProgressError(reason(error)) from error
+    return nothing
 
 
-def is_sound(exercises: Any) -> bool:
-    """Say whether the exercises' part of a progress file has the form that `read` promises."""
-    return isinstance(exercises, dict) and all(
+def is_sound(kept: dict[str, Any]) -> bool:
+    """Say whether the parts of a progress file have the form that `read_all` promises."""
+    if not all(isinstance(part, dict) for part in kept.values()):
+        return False
+    return all(isinstance(text, str) for text in kept["predictions"].values()) and all(
         isinstance(entry, dict)
         and isinstance(entry.get("attempts"), int)
         and isinstance(entry.get("solved"), (str, type(None)))
-        for entry in exercises.values()
+        for part in ("exercises", "earlier")
+        for entry in kept[part].values()
     )
+
+
+def by_todays_names(kept: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return what is kept with each exercise under today's name, and the rest under "earlier".
+
+    What was kept of several that are one today is added up.
+    """
+    renamed: dict[str, str] = json.loads(RENAMED_FILE.read_text(encoding="utf-8"))
+    exercises: dict[str, Any] = {}
+    earlier: dict[str, Any] = {}
+    for old, entry in [*kept["exercises"].items(), *kept["earlier"].items()]:
+        name = renamed.get(old, old)
+        part = exercises if name in all_texts() else earlier
+        other = part.get(name, {"attempts": 0, "solved": None})
+        days = [day for day in (entry["solved"], other["solved"]) if day]
+        attempts = entry["attempts"] + other["attempts"]
+        part[name] = {"attempts": attempts, "solved": min(days, default=None)}
+    return {**kept, "exercises": exercises, "earlier": earlier}
+
+
+def reason(error: OSError) -> str:
+    """Return why a file could not be read or written, as a learner can understand it."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _("the disk is full; what was kept before is still there")
+    return str(error)
 
 
 @contextlib.contextmanager
 def changing() -> Iterator[dict[str, dict[str, Any]]]:
-    """Give the exercises to change, alone, and write them atomically afterwards.
+    """Give what `read_all` returns to change, alone, and write it atomically afterwards.
 
     Raises ProgressError where the folder cannot be written to, or the file not be read.
     """
     if str(folder()) == os.devnull:
-        yield {}
+        yield {"exercises": {}, "predictions": {}, "earlier": {}}
         return
     try:
         folder().mkdir(parents=True, exist_ok=True)
@@ -88,31 +128,38 @@ def changing() -> Iterator[dict[str, dict[str, Any]]]:
                 if time.monotonic() > deadline:
                     raise ProgressError(f"{folder()} is locked")
                 time.sleep(0.02)
-            exercises = read()
-            yield exercises
+            kept = read_all()
+            yield kept
             text = json.dumps(
-                {"version": VERSION, "exercises": exercises}, indent=1, sort_keys=True
+                {"version": VERSION, **kept}, indent=1, sort_keys=True, ensure_ascii=False
             )
             write_whole(folder() / "progress.json", text + "\n")
     except OSError as error:
-        raise ProgressError(str(error)) from error
+        raise ProgressError(reason(error)) from error
 
 
 def record(name: str, solved: bool) -> None:
     """Note an attempt at the exercise `name`, and that it is solved. Raises ProgressError."""
-    with changing() as exercises:
-        entry = exercises.setdefault(name, {"attempts": 0, "solved": None})
+    with changing() as kept:
+        entry = kept["exercises"].setdefault(name, {"attempts": 0, "solved": None})
         entry["attempts"] += 1
         if solved and not entry["solved"]:
             entry["solved"] = f"{datetime.now():%Y-%m-%d}"
 
 
 def reset(lesson: str | None = None) -> None:
-    """Forget one lesson's exercises ("04-stream"), or all. Raises ProgressError."""
-    with changing() as exercises:
-        for name in list(exercises):
-            if lesson in (None, name.partition("/")[0]):
-                del exercises[name]
+    """Forget what is kept of one lesson ("04-stream"), or all. Raises ProgressError."""
+    with changing() as kept:
+        for part in kept.values():
+            for name in list(part):
+                if lesson in (None, name.partition("/")[0]):
+                    del part[name]
+
+
+def keep_prediction(name: str, text: str) -> None:
+    """Keep what a learner thinks the cell `name` will show. Raises ProgressError."""
+    with changing() as kept:
+        kept["predictions"][name] = text
 
 
 def not_kept(error: ProgressError) -> str:
@@ -123,9 +170,10 @@ def not_kept(error: ProgressError) -> str:
 def overview() -> str:
     """Return how many exercises of each lesson are solved, a line each."""
     try:
-        done = read()
+        kept = read_all()
     except ProgressError as error:
         return _("Your progress could not be read: {error}.").format(error=error)
+    done = kept["exercises"]
     width = max(map(len, lessons()), default=0)
     lines = []
     for lesson in lessons():
@@ -133,4 +181,7 @@ def overview() -> str:
         solved = sum(bool(done.get(name, {}).get("solved")) for name in names)
         text = _("{lesson}  {solved} of {count}")
         lines.append(text.format(lesson=f"{lesson:{width}}", solved=solved, count=len(names)))
+    if kept["earlier"]:
+        text = _("No longer in the course, and kept all the same: {names}.")
+        lines.append(text.format(names=listed(kept["earlier"])))
     return "\n".join(lines) or _("No exercise yet.")

@@ -1,5 +1,7 @@
 """Runs what learners write: not for longer than a while, out of reach of what they have set globally.
 
+What it waits for a chat model of the learner's own is no part of that while: see `OpenCalls`.
+
 A thread of this process runs it, so that an answer may use whatever the notebook holds. Code that never
 gives up Python's interpreter lock (a regular expression that backtracks, `sum` of a huge range) cannot
 be stopped from outside: the kernel stands still until it ends. Then at least it is told that it was slow.
@@ -15,12 +17,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
 from typing import Any
+from uuid import UUID
 
 from langchain_core import globals as langchain_globals
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.tracers.context import register_configure_hook
 
 TIME_LIMIT = 15.0  # seconds that a check may take
-SERVER_LIMIT = 300.0  # the same where it asks a server of the learner's, which may write slowly
+SERVER_LIMIT = 300.0  # the same with the calls of a server of the learner's, which may be slow
+STEP = 0.05  # seconds between two looks at whether a check waits for a chat model
 GRACE = 1.0  # seconds for an answer that was stopped to end
 PRINTED = 10_000  # characters: of what an answer prints, no more is kept
 
@@ -30,13 +37,40 @@ OUTPUT_VERSION = "LC_OUTPUT_VERSION"  # LangChain reads it whenever a model is m
 class TooSlow(BaseException):
     """Raised inside a learner's code that has run longer than it may.
 
-    `seconds` is how long it ran until it was stopped, or until it ended if `ended`.
+    `seconds` is how long it ran until it was stopped, or until it ended if `ended`. `waited` says
+    that most of it went by in calls of a chat model.
     """
 
-    def __init__(self, seconds: float = 0.0, ended: bool = False) -> None:
-        super().__init__(seconds, ended)
+    def __init__(self, seconds: float = 0.0, ended: bool = False, waited: bool = False) -> None:
+        super().__init__(seconds, ended, waited)
         self.seconds = seconds
         self.ended = ended
+        self.waited = waited
+
+
+class OpenCalls(BaseCallbackHandler):
+    """Knows which calls of chat models are under way, in the context in which it is HEARING."""
+
+    run_inline = True  # in a coroutine too, without a detour through a thread
+
+    def __init__(self) -> None:
+        self.open: set[UUID] = set()
+
+    def on_chat_model_start(self, *_: Any, run_id: UUID, **__: Any) -> None:
+        self.open.add(run_id)
+
+    def on_llm_start(self, *_: Any, run_id: UUID, **__: Any) -> None:
+        self.open.add(run_id)
+
+    def on_llm_end(self, *_: Any, run_id: UUID, **__: Any) -> None:
+        self.open.discard(run_id)
+
+    def on_llm_error(self, *_: Any, run_id: UUID, **__: Any) -> None:
+        self.open.discard(run_id)
+
+
+HEARING: ContextVar[OpenCalls | None] = ContextVar("open_calls", default=None)
+register_configure_hook(HEARING, inheritable=True)
 
 
 class Printed(io.StringIO):
@@ -91,8 +125,11 @@ def neutral() -> Iterator[None]:
             os.environ[OUTPUT_VERSION] = version
 
 
-def run_limited(work: Callable[[], None], limit: float) -> None:
+def run_limited(work: Callable[[], None], limit: float, with_calls: float = 0.0) -> None:
     """Run `work` in a thread, at most `limit` seconds; what it raises is raised here.
+
+    Where `with_calls` is given, the seconds in which it waits for a chat model do not count, up to
+    so many seconds in all.
 
     What it prints is shown once it has ended, and not at all if it was too slow. Raises TooSlow. A
     thread cannot be killed: it is made to raise TooSlow as soon as it runs Python code again. One
@@ -100,8 +137,11 @@ def run_limited(work: Callable[[], None], limit: float) -> None:
     for an interrupt.
     """
     raised: list[BaseException] = []
+    calls = OpenCalls()
 
     def run() -> None:
+        if with_calls:
+            HEARING.set(calls)
         try:
             work()
         except BaseException as error:  # handed over, not handled
@@ -110,13 +150,19 @@ def run_limited(work: Callable[[], None], limit: float) -> None:
     streams = sys.stdout, sys.stderr  # a check that does not end may have redirected them
     apart = Apart(sys.stdout), Apart(sys.stderr)
     thread = threading.Thread(target=run, name="exercise", daemon=True)
-    begun = time.monotonic()
+    bound = max(limit, with_calls)  # seconds in all
+    counted = seconds = 0.0  # without calls, and in all
     with neutral():
         sys.stdout, sys.stderr = apart
         try:
+            begun = time.monotonic()
             thread.start()
-            thread.join(limit)
-            seconds = time.monotonic() - begun
+            while thread.is_alive() and counted < limit and seconds < bound:
+                waiting = bool(calls.open)
+                thread.join(min(STEP, limit - counted, bound - seconds))
+                passed = time.monotonic() - begun - seconds
+                seconds += passed
+                counted += 0.0 if waiting and calls.open else passed
             ended = not thread.is_alive()
         finally:
             ident = ctypes.c_ulong(thread.ident or 0)
@@ -125,8 +171,8 @@ def run_limited(work: Callable[[], None], limit: float) -> None:
                     ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(TooSlow))
                     thread.join(GRACE / 5)
             sys.stdout, sys.stderr = apart if thread.is_alive() else streams
-    if not ended or seconds > limit:
-        raise TooSlow(seconds, ended)
+    if not ended or counted > limit:
+        raise TooSlow(counted if ended else seconds, ended, counted < limit)
     for stream, own in zip(streams, apart, strict=True):
         stream.write(own.printed.getvalue())
     if raised:

@@ -48,9 +48,44 @@ SHARED = {
     "unawaited": N_(
         "Something in the result is still waiting to be awaited: `{got}`. Is an `await` missing?"
     ),
+    "used-unawaited": N_(
+        "Your code raised `{error}`: it used something that was still to be awaited. Is an `await` "
+        "missing?"
+    ),
+    "misspelt": N_("A chat model has no parameter `{got}`. Is `{meant}` meant?"),
+    "foreign": N_(
+        "The function never uses its parameter `{parameter}`. It uses `{name}` instead, which is a "
+        "variable of the lesson."
+    ),
+    "new-list": N_(
+        "The list that was handed over is as empty as before. Change that very list, with `append`: "
+        "`{name} = {name} + [...]` makes another one, which is gone when the function ends."
+    ),
     "blocked": N_("A call without `a` (`invoke`, `batch`, `stream`) blocked the event loop."),
     "choices": N_("Answer with one of the letters {letters}, for example `answer = {example!r}`."),
 }
+
+# The same mistakes in few words, as what a drill lets one choose from.
+SHARED_NAMES = {
+    "none": N_("Returns nothing"),
+    "printed": N_("Prints the result instead of returning it"),
+    "message": N_("Returns the whole message instead of its text"),
+    "messages": N_("Returns whole messages instead of their texts"),
+    "string": N_("Returns something that is no string"),
+    "model": N_("Does not call the model that was handed over"),
+    "parameter": N_("Uses a variable of the lesson instead of the parameter"),
+    "instance": N_("Is an object instead of the class itself"),
+    "one-by-one": N_("Asks one question after the other"),
+    "plain": N_("Is no coroutine function"),
+    "generator": N_("Yields the results instead of returning them"),
+    "unawaited": N_("Forgets an `await`"),
+    "used-unawaited": N_("Forgets an `await`"),
+    "misspelt": N_("Misspells a parameter of the model"),
+    "foreign": N_("Uses a variable of the lesson instead of the parameter"),
+    "new-list": N_("Leaves the list that was handed over as it was"),
+    "blocked": N_("Blocks the event loop"),
+}
+UNNAMED = ("other", "choices")  # these say that no mistake was recognized, so nothing to choose
 
 
 class WrongAnswer(Exception):
@@ -77,14 +112,10 @@ class Result:
 
 @dataclass(frozen=True)
 class Check:
-    """How an exercise is judged: the names that hold the answer, and a function of their values.
-
-    `asks` says that judging asks the chat model which `start` has chosen, fast or not.
-    """
+    """How an exercise is judged: the names that hold the answer, and a function of their values."""
 
     names: tuple[str, ...]
     judge: Callable[..., None]
-    asks: bool = False
 
 
 CHECKS: dict[str, Check] = {}  # a lesson's module of checks adds its own when it is loaded

@@ -25,13 +25,20 @@ from helpers.setup.processes import typed
 
 FIRST_PORT = 8888
 PATIENCE = 30  # seconds, after which the reader is told that JupyterLab is not there yet
+# JupyterLab breaks a long line that was printed in the middle of a word.
+STYLE = """.jp-Notebook .jp-OutputArea-output pre {
+  word-break: normal;
+  overflow-wrap: anywhere;
+}
+"""
 LOCALES = {"en": "en", "zh": "zh_CN", "fr": "fr_FR"}  # JupyterLab's names for our languages
 
 
 def write_lab_settings(folder: Path, lang: str) -> None:
     """Write JupyterLab's defaults for a reader of `lang`; what a learner sets himself goes before them.
 
-    They are its interface in that language, and no question whether it may fetch news.
+    They are its interface in that language, and no question whether it may fetch news. Beside them
+    stands STYLE.
     """
     settings = {
         "@jupyterlab/apputils-extension:notification": {
@@ -41,6 +48,7 @@ def write_lab_settings(folder: Path, lang: str) -> None:
         "@jupyterlab/translation-extension:plugin": {"locale": LOCALES[lang]},
     }
     write_whole(folder / "overrides.json", json.dumps(settings, indent=2) + "\n")
+    write_whole(folder / "custom" / "custom.css", STYLE)
 
 
 def is_free(port: int) -> bool:
@@ -195,12 +203,16 @@ def serve_from(
     settings, runtime = folder / "settings", folder / "runtime"
     runtime.mkdir()
     write_lab_settings(settings, lang)
+    # No option of JupyterLab's own says where STYLE is.
+    style = {"static_custom_path": [str(settings / "custom")]}
     command = [
         str(python),
         *("-m", "jupyterlab"),
         f"--ServerApp.root_dir={root}",
         f"--LabApp.default_url={page}",
         f"--LabApp.app_settings_dir={settings}",
+        "--LabApp.custom_css=True",
+        f"--ServerApp.tornado_settings={style}",
         "--Application.log_level=ERROR",
         "--ServerApp.answer_yes=True",
         "--KernelManager.transport_encryption=auto",

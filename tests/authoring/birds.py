@@ -91,7 +91,7 @@ Well sung.
 Bien chanté !
 
 ```{code-cell} python
-:id: exercise.wrong.silent
+:id: exercise.wrong.none
 
 song = ""
 ```

@@ -41,6 +41,15 @@ print(time.perf_counter())
 """
 
 
+# What the builder writes beside the notebooks, and where below the course's folder it goes here.
+WRITTEN = {
+    "TEXTS_FILE": "",
+    "PREDICTIONS_FILE": "",
+    "SOLUTIONS_FILE": "notebooks/source",
+    "DRILLS_FILE": "notebooks/source",
+}
+
+
 @pytest.fixture
 def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A course of one lesson, not built; the builder works on it. Returns `notebooks/`."""
@@ -50,8 +59,9 @@ def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(builder, "NOTEBOOKS", notebooks)
     monkeypatch.setattr(diagrams, "IMAGES", notebooks / "images")
     monkeypatch.setattr(builder, "ROOT", tmp_path)
-    monkeypatch.setattr(exercise_files, "TEXTS_FILE", tmp_path / "texts.json")
-    monkeypatch.setattr(exercise_files, "SOLUTIONS_FILE", notebooks / "source" / "solutions.json")
+    for name, folder in WRITTEN.items():
+        path = tmp_path / folder / getattr(exercise_files, name).name
+        monkeypatch.setattr(exercise_files, name, path)
     monkeypatch.setattr(source, "SOURCE", notebooks / "source")
     return notebooks
 
@@ -74,7 +84,9 @@ def test_build_check_and_status_from_nothing_to_ready(course: Path) -> None:
         "01-birds:",
         *(f"  {lang}: notebooks/{lang}/01-birds.ipynb is missing or damaged" for lang in LANGUAGES),
         "texts.json: is not what the sources say: build again",
+        "predictions.json: is not what the sources say: build again",
         "notebooks/source/solutions.json: is not what the sources say: build again",
+        "notebooks/source/drills.json: is not what the sources say: build again",
     ]
 
     assert builder.build([]) == []
@@ -273,6 +285,9 @@ def test_texts_of_exercises_go_to_their_file_and_solutions_to_the_teachers_editi
     assert json.loads(exercise_files.SOLUTIONS_FILE.read_text("utf-8")) == {
         "01-birds/exercise": dict.fromkeys(LANGUAGES, solution)
     }
+    assert json.loads(exercise_files.DRILLS_FILE.read_text("utf-8")) == {
+        "01-birds/exercise": {"none": dict.fromkeys(LANGUAGES, 'song = ""')}
+    }
     learners = pages(course)["en"]
     assert (
         "upper" not in learners and "Well sung" not in learners and 'song = \\"\\"' not in learners
@@ -350,7 +365,7 @@ def test_a_copied_source_is_refused_by_every_command(course: Path) -> None:
             work()
 
 
-@pytest.mark.parametrize("file", ["TEXTS_FILE", "SOLUTIONS_FILE"])
+@pytest.mark.parametrize("file", WRITTEN)
 def test_check_sees_what_is_not_built_beside_the_notebooks(course: Path, file: str) -> None:
     lessons, _ = builder.read_course()
     for path, text in builder.beside_the_notebooks(lessons).items():

@@ -93,7 +93,7 @@ def test_a_text_of_no_exercise_is_an_orphan(tmp_path: Path) -> None:
         tmp_path, GOOD, TEXTS.replace("exercise.", "nothing.").replace("EXERCISE", "NOTHING")
     )
     found = {(p.cell, p.lang): p.what for p in rules.check(read_lesson(path))}
-    assert set(found) == {("nothing.correct", "en"), ("nothing.wrong.silent", "en")}
+    assert set(found) == {("nothing.correct", "en"), ("nothing.wrong.none", "en")}
     assert all(what.startswith("belongs to an exercise, but no") for what in found.values())
 
 
@@ -113,3 +113,51 @@ def test_programs_are_compared_beyond_strings_and_comments(
     one: str, other: str, same: bool
 ) -> None:
     assert (skeleton(one) == skeleton(other)) is same
+
+
+def prose(ident: str) -> str:
+    """Return a prose cell in three languages."""
+    texts = {"en": "Sings loudly", "zh": "唱得很响", "fr": "Chante fort"}
+    cells = (
+        f'+++ {{"lang": "{lang}", "of": "{ident.upper()}"}}\n\n{text}\n'
+        for lang, text in texts.items()
+    )
+    head = f'"id": "{ident}", "lang": "en"'
+    return "\n" + "\n".join(cells).replace(f'"lang": "en", "of": "{ident.upper()}"', head)
+
+
+@pytest.mark.parametrize("label", ["loud", "loud.2"])
+def test_each_mistake_needs_a_name(tmp_path: Path, label: str) -> None:
+    """Unless it is one that all exercises know, a letter, or one that no judge recognizes."""
+    texts = TEXTS.replace("wrong.none", f"wrong.{label}")
+    (problem,) = rules.check(read_lesson(write(tmp_path, GOOD, texts)))
+    assert problem.cell == f"exercise.wrong.{label}" and "'exercise.loud.name'" in problem.what
+    named = texts + prose("exercise.loud.name")
+    assert rules.check(read_lesson(write(tmp_path, GOOD, named))) == []
+    for other in ("b", "other.2", "choices"):
+        texts = TEXTS.replace("wrong.none", f"wrong.{other}")
+        assert rules.check(read_lesson(write(tmp_path, GOOD, texts))) == []
+
+
+ASKS = '```{code-cell} python\n:id: call-predict\n\npredict("01-birds/call")\n```\n\n'
+CALL = "```{code-cell} python\n:id: call\n"
+
+
+@pytest.mark.parametrize(
+    ("good", "told", "says"),
+    [
+        (GOOD.replace(CALL, ASKS + CALL), "call", ""),
+        (GOOD.replace(CALL, ASKS + CALL), "", "needs to say what to look for"),
+        (GOOD, "call", "no cell asks for this prediction"),
+        (GOOD.replace(CALL, ASKS.replace("/call", "/x") + CALL), "call", 'must call predict("01'),
+        (GOOD + "\n" + ASKS, "", "of a cell that does not come next"),
+    ],
+)
+def test_a_prediction_is_asked_for_right_before_its_cell(
+    tmp_path: Path, good: str, told: str, says: str
+) -> None:
+    texts = TEXTS + (prose(f"{told}.predict") if told else "")
+    problems = rules.check(read_lesson(write(tmp_path, good, texts)))
+    assert len(problems) == bool(says) and all(says in problem.what for problem in problems), (
+        problems
+    )

@@ -27,7 +27,7 @@ def test_a_lesson_is_read_from_its_two_files(tmp_path: Path) -> None:
     assert (lesson.name, lesson.number, lesson.sheet) == ("01-birds", "01", False)
     assert [lesson.title(lang) for lang in LANGUAGES] == ["Birds", "鸟", "Les oiseaux"]
     shown = ["title", "why", "call", "exercise"]
-    hidden = ["exercise.correct", "exercise.wrong.silent"]
+    hidden = ["exercise.correct", "exercise.wrong.none"]
     assert [cell.id for cell in lesson.cells] == shown + hidden
     assert files(path) == [path, tmp_path / "01-birds.exercises.md"]
     assert [cell.file for cell in lesson.cells] == [files(path)[0]] * 4 + [files(path)[1]] * 2
@@ -46,7 +46,7 @@ def test_a_cell_in_the_other_file_is_told_where_it_belongs(tmp_path: Path) -> No
     lesson = read_lesson(write(tmp_path, GOOD + cells, f"{head}\n{code}"))
     assert [(p.cell, p.lang, p.what) for p in lesson.problems] == [
         (cell, "en", "stands in 01-birds.md and belongs into 01-birds.exercises.md")
-        for cell in ("exercise.correct", "exercise.wrong.silent")
+        for cell in ("exercise.correct", "exercise.wrong.none")
     ] + [("perch", "en", "stands in 01-birds.exercises.md and belongs into 01-birds.md")]
 
 

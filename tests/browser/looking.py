@@ -174,7 +174,7 @@ def not_drawn(page: Page) -> list[str]:
 
 
 def exercises_without_buttons(page: Page, lang: str) -> list[str]:
-    """Look for exercises that do not show their three buttons, in the language of the lesson."""
+    """Look for exercises that do not show their buttons, in the language of the lesson."""
     wanted = [_(label, lang) for label in ("Check", "Hint", "Solution")]
     return [
         f"exercise {ident}: has the buttons {shown}"

@@ -1,4 +1,4 @@
-"""The buttons of exercises, pressed in JupyterLab by mouse and by keyboard alone, in each language."""
+"""Exercises, drills and predictions in JupyterLab, by mouse and by keyboard alone, in each language."""
 
 from __future__ import annotations
 
@@ -9,16 +9,21 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from helpers import i18n
 from helpers.authoring import browser
 from helpers.authoring.browser import Course
-from helpers.exercises.texts import all_texts, solution_code
+from helpers.exercises.drilling import drills_of
+from helpers.exercises.texts import all_texts, predictions, solution_code
 from helpers.i18n import LANGUAGES, _
+from tests.browser.looking import barriers
 from tests.browser.using import cell, select, shows, tab_to, type_into, write_notebook
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
 CODE, CHOICE = "04-stream/first-token", "04-stream/pieces"
+PREDICTED = "12-chains/steps-code"
+LONG = "print('antidisestablishmentarianism ' * 40)"
 
 
 class Answers(NamedTuple):
@@ -50,6 +55,7 @@ def lang(request: pytest.FixtureRequest, course: Course, page: Page) -> Iterator
     cells = [f"import helpers\nhelpers.start({lang!r})\nfrom helpers import exercise"]
     for name, answers in ANSWERS.items():
         cells += [answers.stub, f"exercise({name!r}).check({answers.name})"]
+    cells += [f"helpers.predict({PREDICTED!r})", LONG]
     path = write_notebook(course, f"exercises-{lang}", cells)
     browser.open_notebook(page, course, path)
     browser.run_all(page)
@@ -68,6 +74,66 @@ def test_exercises(lang: str, page: Page) -> None:
 
     use(page, 2, CODE, lang, lambda button: button.click())
     use(page, 4, CHOICE, lang, press)
+    select(page, 2)
+    drill(page, 2, lang)
+    predict(page, 5, lang)
+    assert whole_words(page, 6), "printed lines are broken inside of words"
+    assert not barriers(page)
+
+
+def drill(page: Page, number: int, lang: str) -> None:
+    """Take a drill by keyboard alone, first wrongly, then rightly; the code is there each time."""
+    (one, *_others) = drills_of(CODE)
+    i18n.use(lang)
+    view = cell(page, number).locator(".jp-OutputArea")
+    verdict = view.get_by_role("status")
+    tab_to(page, view.get_by_role("button", name=_("Drill", lang), exact=True))
+    page.keyboard.press("Enter")
+    shows(verdict, one.name(one.right))
+    for letter in ("a" if one.right != "a" else "b", one.right):
+        button = view.get_by_role("button", name=f"({letter})", exact=True)
+        if not button.evaluate("it => it === document.activeElement"):
+            select(page, number)
+            tab_to(page, button)
+        page.keyboard.press("Space")
+        shows(verdict, "✓" if letter == one.right else "✗")
+        shows(verdict.locator("pre"), one.codes[lang].splitlines()[-1].strip())
+
+
+def predict(page: Page, number: int, lang: str) -> None:
+    """Write down a prediction by keyboard alone, and run the cell below it."""
+    field = cell(page, number).get_by_label(_("Prediction", lang))
+    select(page, number)
+    tab_to(page, field)
+    page.keyboard.type("two words, or perhaps three?")
+    select(page, number + 1)
+    page.keyboard.press("Control+Enter")
+    compared = cell(page, number + 1).get_by_role("status")
+    shows(compared, "two words, or perhaps three?")
+    shows(compared, _("What the cell showed:", lang).rstrip(" :："))
+    shows(compared, max(re.split(r"[`’]", predictions()[PREDICTED][lang]), key=len).strip())
+
+
+def whole_words(page: Page, number: int) -> bool:
+    """Say whether each line of a cell's printed text ends with a word."""
+    fits: bool = (
+        cell(page, number)
+        .locator(".jp-RenderedText pre")
+        .evaluate(
+            """pre => {
+            const text = pre.firstChild, range = document.createRange();
+            const top = place => {
+                range.setStart(text, place); range.setEnd(text, place + 1);
+                return range.getBoundingClientRect().top;
+            };
+            const word = [...text.data.matchAll(/\\w+/g)];
+            const lines = new Set(word.map(found => top(found.index)));
+            return lines.size > 1
+                && word.every(found => top(found.index) === top(found.index + found[0].length - 1));
+        }"""
+        )
+    )
+    return fits
 
 
 def use(page: Page, number: int, name: str, lang: str, press: Callable[[Locator], None]) -> None:

@@ -131,11 +131,11 @@ def test_progress_is_shown_and_forgotten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv(progress.FOLDER_VARIABLE, str(tmp_path))
-    for name in ("04-stream/first-token", "00-start/ask", "03-invoke/model"):
+    for name in ("04-stream/first-token", "00-start/ask", "03-invoke/say"):
         progress.record(name, solved=True)
     for asked in ("04", "start"):
         assert cli.main(["progress", "--reset", asked]) == 0
-    assert list(progress.read()) == ["03-invoke/model"]
+    assert list(progress.read()) == ["03-invoke/say"]
     assert cli.main(["progress", "--reset"]) == 0
     assert progress.read() == {}
     capsys.readouterr()

@@ -86,7 +86,7 @@ def judge_all(lesson: Lesson, cell: Cell, names: dict[str, Any]) -> None:
                 if results[program].outcome == INCORRECT:
                     result = results[program]
                     said = one.message(result.key, result.fields)
-                    assert result.text == _("**Not yet.** {message}").format(message=said)
+                    assert result.text.startswith(_("**Not yet.** {message}").format(message=said))
             yield results[program]
 
     for result in judged(cell.source):
@@ -203,7 +203,8 @@ def pieces(text: str) -> list[str]:
 def test_texts_of_an_exercise_are_all_there_and_hints_add_something(name: str) -> None:
     lesson = lesson_of(name)
     names = [one.partition("/")[2] for one in exercises_of(name)]
-    written = {cell.id.partition(".")[0] for cell in lesson.cells if "." in cell.id}
+    dotted = [cell.id.partition(".") for cell in lesson.cells if "." in cell.id]
+    written = {exercise for exercise, _dot, key in dotted if key != "predict"}
     assert written == set(names), "every check has its texts, and every text its check"
     assert 2 <= len(names) <= 4
     for one in names:

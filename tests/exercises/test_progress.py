@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import re
 import subprocess
@@ -14,6 +16,7 @@ import pytest
 import helpers
 from helpers import backend, i18n
 from helpers.exercises import exercise, lessons, overview, progress
+from helpers.exercises.texts import all_texts
 from helpers.setup import ROOT
 
 
@@ -82,13 +85,64 @@ def test_what_cannot_be_read_is_not_written_over(
 def test_two_notebooks_at_once_lose_nothing(own_progress: Path) -> None:
 
     code = (
-        "from helpers.exercises import progress\nimport sys\n"
-        "for i in range(25): progress.record(f'{sys.argv[1]}/{i}', True)\n"
+        "from helpers.exercises import progress, texts\nimport sys\n"
+        "for name in sorted(texts.all_texts())[int(sys.argv[1]) :: 2]:\n"
+        "    progress.record(name, True)\n"
+        "    progress.keep_prediction(name, 'two')\n"
     )
-    kernels = [subprocess.Popen([sys.executable, "-c", code, name]) for name in ("a", "b")]
+    kernels = [subprocess.Popen([sys.executable, "-c", code, half]) for half in ("0", "1")]
     assert [kernel.wait(60) for kernel in kernels] == [0, 0]
-    assert len(progress.read()) == 50
+    kept = progress.read_all()
+    assert set(kept["exercises"]) == set(kept["predictions"]) == set(all_texts())
     assert not list(own_progress.glob("progress-*.json"))
+
+
+def test_what_was_solved_in_old_lessons_counts_where_it_lives_on(
+    own_progress: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under today's name, added to what is there; what lives on nowhere is kept, and told."""
+    renamed = tmp_path / "renamed.json"
+    renamed.write_text('{"03-birds/count": "04-stream/collect"}', encoding="utf-8")
+    monkeypatch.setattr(progress, "RENAMED_FILE", renamed)
+    progress.record("04-stream/first-token", solved=True)
+    file = own_progress / "progress.json"
+    data = json.loads(file.read_text("utf-8"))
+    data["exercises"]["03-birds/count"] = {"attempts": 3, "solved": "2025-01-02"}
+    data["exercises"]["04-stream/collect"] = {"attempts": 1, "solved": None}
+    data["exercises"]["03-birds/sing"] = {"attempts": 2, "solved": "2025-01-03"}
+    file.write_text(json.dumps(data), encoding="utf-8")
+    for _time in range(2):
+        assert progress.read()["04-stream/collect"] == {"attempts": 4, "solved": "2025-01-02"}
+        shown = overview()
+        assert re.search(r"04-stream +2 of 4", shown)
+        assert "No longer in the course, and kept all the same: 03-birds/sing." in shown
+        progress.record("04-stream/first-token", solved=False)
+    kept = json.loads(file.read_text("utf-8"))
+    assert kept["earlier"] == {"03-birds/sing": {"attempts": 2, "solved": "2025-01-03"}}
+    renamed.write_text('{"03-birds/sing": "04-stream/pieces"}', encoding="utf-8")
+    assert progress.read()["04-stream/pieces"]["solved"], "it has come back"
+
+
+def test_exercises_are_renamed_to_such_that_there_are() -> None:
+    renamed = json.loads(progress.RENAMED_FILE.read_text("utf-8"))
+    assert set(renamed.values()) <= set(all_texts()) and not set(renamed) & set(all_texts())
+
+
+def test_a_full_disk_is_told_and_nothing_is_lost(
+    own_progress: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    progress.record("04-stream/first-token", solved=True)
+    before = (own_progress / "progress.json").read_bytes()
+
+    def full(file: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    exercise("04-stream/first-token").check(lambda stream: 7)
+    said = capsys.readouterr().out
+    assert "**Not yet.**" in said and "could not be saved: the disk is full" in said
+    assert (own_progress / "progress.json").read_bytes() == before
+    assert {path.name for path in own_progress.iterdir()} == {"progress.json", "lock"}
 
 
 def test_nothing_is_kept_while_building(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -217,8 +217,8 @@ def test_what_is_set_for_all_of_langchain_is_as_good_as_not_set_and_there_again(
 @pytest.fixture
 def slow_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A server of the learner's own which takes longer than a check may; returns the model's name."""
-    monkeypatch.setattr(running, "TIME_LIMIT", 0.1)
-    slow = server.serve(pace=150)
+    monkeypatch.setattr(running, "TIME_LIMIT", 0.4)  # a client is made in less
+    slow = server.serve(pace=40)
     file = tmp_path / "learners.env"
     file.write_text(f"OPENAI_BASE_URL={slow.url}\nOPENAI_MODEL=big\n", encoding="utf-8")
     yield helpers.start("en", env_file=str(file))
@@ -238,21 +238,31 @@ def test_a_slow_server_is_no_endless_loop(slow_server: str) -> None:
     assert time.perf_counter() - begun > 2 * running.TIME_LIMIT
 
 
-def test_where_another_check_asks_it_the_server_is_named(
-    slow_server: str, stream_exercise: Exercise
+def test_whose_time_it_is_that_passes(
+    slow_server: str, stream_exercise: Exercise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = ChatOpenAI(model=slow_server)
+    """A call in a check that asks for none does not count, a loop does, and calls do not go on for ever."""
+    model = ChatOpenAI(model=slow_server, max_completion_tokens=24)
 
     def first_token(stream: Any) -> str:
-        return str(model.invoke("What is a token?").text)
-
-    result = stream_exercise.judge(first_token)
-    assert result.key == "slow" and "your chat model, big" in result.text
-    helpers.start("en", builtin=True)
+        pieces = [chunk.text for chunk in model.stream("What is a token?")]
+        return str(next(chunk.text for chunk in stream if chunk.text)) if pieces else ""
 
     def endless(stream: Any) -> None:
+        model.invoke("What is a token?")
         while True:
             pass
 
+    def insatiable(stream: Any) -> None:
+        while True:
+            model.invoke("What is a token?")
+
+    assert stream_exercise.judge(first_token).outcome == CORRECT
     result = stream_exercise.judge(endless)
+    assert result.key == "slow" and "your chat model" not in result.text
+    monkeypatch.setattr(running, "SERVER_LIMIT", 0.8)
+    result = stream_exercise.judge(insatiable)
+    assert result.key == "slow" and "your chat model, big" in result.text
+    helpers.start("en", builtin=True)
+    result = stream_exercise.judge(insatiable)
     assert result.key == "slow" and "your chat model" not in result.text

@@ -23,7 +23,7 @@ from helpers.exercises.judging import (
 from helpers.exercises.running import captured
 
 
-@check("00-start/hello", "greeting", asks=True)
+@check("00-start/hello", "greeting")
 def hello(greeting: Any) -> None:
     wrong_unless(not isinstance(greeting, BaseMessage), "message")
     wrong_unless(isinstance(greeting, str), "type", got=type(greeting).__name__)
@@ -35,7 +35,7 @@ def hello(greeting: Any) -> None:
         wrong_unless(greeting in answers, "question", got=greeting)
 
 
-@check("00-start/ask", "ask", asks=True)
+@check("00-start/ask", "ask")
 def ask(function: Any) -> None:
     answer, printed = captured(lambda: function("What is a token?"))
     returned(answer, printed)

@@ -11,11 +11,11 @@ from langchain_core.messages import (
 )
 from langchain_core.runnables import RunnableLambda
 
-from helpers.exercises.judging import check, choice, no_message, returned, wrong_unless
+from helpers.exercises.judging import check, choice, grown, no_message, returned, wrong_unless
 from helpers.exercises.verdict import WrongAnswer
 
 
-@check("03-invoke/brief", "brief", asks=True)
+@check("03-invoke/brief", "brief")
 def brief(model: Any) -> None:
     wrong_unless(not isinstance(model, BaseMessage), "message")
     wrong_unless(callable(getattr(model, "invoke", None)), "type", got=type(model).__name__)
@@ -58,6 +58,7 @@ def say(function: Any) -> None:
         returned(got)
         no_message(got)
         wrong_unless(got == f"reply {turn}", "other", got=got, expected=f"reply {turn}")
+        grown(history, "history")
         strings = [entry for entry in history if isinstance(entry, str) and "reply" in entry]
         wrong_unless(not strings, "texts", got=strings)
     turns = [("human", "question 1"), ("ai", "reply 1"), ("human", "question 2"), ("ai", "reply 2")]

@@ -28,7 +28,7 @@ from helpers.setup.python import check_python
 GROUPS = {
     N_("For learners:"): ("lab", "doctor", "progress", "snippet", "training"),
     N_("For teachers:"): ("serve",),
-    N_("For authors:"): ("test", "build", "status", "translated", "words", "screenshots"),
+    N_("For authors:"): ("test", "build", "status", "translated", "words", "screenshots", "site"),
 }
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
 

@@ -1,0 +1,128 @@
+// What the pages do besides being read: languages that stay at a paragraph, two languages side by side,
+// diagrams, and "/" for the search.
+"use strict";
+
+// What stands on a page, cell by cell: the cells' ids are the same in all languages.
+const groups = (article) => {
+  const found = [];
+  const walk = (node) => {
+    for (const child of node.children) {
+      if (child.tagName === "SECTION") { walk(child); continue; }
+      const opens = child.matches(".anchor[id], .cell[id], h1[id], h2[id], h3[id], h4[id]");
+      if (opens || !found.length) found.push({ id: child.id, blocks: [] });
+      found.at(-1).blocks.push(child);
+    }
+  };
+  walk(article);
+  return found;
+};
+const body = document.querySelector("[data-pagefind-body]");
+const own = body ? groups(body) : [];
+const UPPER = 90; // pixels from the top at which a reader reads
+
+// The paragraph that is read, as "cell" or "cell:number".
+const place = () => {
+  let at = "";
+  for (const group of own)
+    group.blocks.forEach((block, number) => {
+      const box = block.getBoundingClientRect();
+      if (box.height && box.top <= UPPER) at = number ? `${group.id}:${number}` : group.id;
+    });
+  return window.scrollY > UPPER ? at : "";
+};
+const goTo = (hash) => {
+  const [id, number] = decodeURIComponent(hash.slice(1)).split(":");
+  const blocks = number && own.find((group) => group.id === id)?.blocks;
+  if (blocks) blocks[Math.min(number, blocks.length - 1)].scrollIntoView();
+  else if (id) document.getElementById(id)?.closest("details:not([open])")?.setAttribute("open", "");
+};
+for (const link of document.querySelectorAll(".languages a")) {
+  const href = link.href;
+  const follow = () => { link.href = `${href}${location.search}${place() && "#" + place()}`; };
+  for (const event of ["click", "auxclick", "pointerenter", "focus"]) link.addEventListener(event, follow);
+}
+addEventListener("hashchange", () => goTo(location.hash));
+addEventListener("load", () => goTo(location.hash));
+
+// Side by side: the page in the other language is fetched, and each cell put beside its own.
+const beside = async (lang) => {
+  const link = document.querySelector(`.languages a[data-lang="${lang}"]`);
+  const answer = await fetch(link.href.split(/[?#]/)[0]);
+  const other = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const theirs = new Map(groups(other.querySelector("[data-pagefind-body]")).map((g) => [g.id, g.blocks]));
+  const at = place();
+  const rows = own.map((group) => {
+    const row = document.createElement("div");
+    const [left, right] = [document.createElement("div"), document.createElement("div")];
+    left.append(...group.blocks);
+    right.append(...(theirs.get(group.id) ?? []));
+    for (const node of right.querySelectorAll("[id]")) node.removeAttribute("id");
+    for (const node of right.querySelectorAll("a.headerlink")) node.remove();
+    right.lang = link.hreflang;
+    row.className = "pair";
+    // A program that is the same in both languages stands there once.
+    const text = (side) => side.querySelector(".cell")?.textContent.replace(/\s+/g, "");
+    row.append(left, ...(text(left) && text(left) === text(right) ? [] : [right]));
+    return row;
+  });
+  body.replaceChildren(...rows);
+  document.body.classList.add("two-languages");
+  await draw();
+  if (at) goTo(`#${at}`);
+};
+const choice = document.querySelector(".beside select");
+if (choice) {
+  const asked = new URLSearchParams(location.search).get("beside");
+  if ([...choice.options].some((option) => option.value === asked)) choice.value = asked;
+  choice.addEventListener("change", () => {
+    const at = place();
+    location.href = `${location.pathname}${choice.value && "?beside=" + choice.value}${at && "#" + at}`;
+  });
+}
+
+// Diagrams: the program that draws them is large, and comes only where there is one.
+const isDark = () => {
+  const { theme } = document.body.dataset;
+  return theme === "dark" || (theme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
+};
+const draw = async () => {
+  const drawings = [...document.querySelectorAll("pre.mermaid")];
+  if (!drawings.length || !window.mermaid) return;
+  for (const node of drawings) {
+    node.dataset.source ??= node.textContent;
+    node.removeAttribute("data-processed");
+    node.textContent = node.dataset.source;
+  }
+  mermaid.initialize({
+    startOnLoad: false,
+    theme: isDark() ? "dark" : "neutral",
+    fontFamily: getComputedStyle(document.body).fontFamily,
+    deterministicIds: true,
+  });
+  await mermaid.run({ nodes: drawings });
+};
+const withDiagrams = async () => {
+  if (!document.querySelector("pre.mermaid")) return;
+  const script = document.createElement("script");
+  script.src = `${document.documentElement.dataset.content_root}../assets/mermaid.tiny.js`;
+  await new Promise((done) => { script.onload = done; document.head.append(script); });
+  await draw();
+  new MutationObserver(draw).observe(document.body, { attributeFilter: ["data-theme"] });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+};
+
+const start = async () => {
+  await withDiagrams();
+  if (choice?.value) await beside(choice.value);
+  document.body.dataset.ready = "";
+};
+start();
+
+addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest("input, textarea, select")) return;
+  const field = document.querySelector(".search input, .sidebar-search");
+  if (!field) return;
+  event.preventDefault();
+  field.focus();
+});

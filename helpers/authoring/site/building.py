@@ -15,7 +15,7 @@ from helpers import i18n
 from helpers.authoring.builder import LANGUAGE_NAMES
 from helpers.authoring.site import content, finish, folds, front, links, lookup, sheet
 from helpers.authoring.site.course import NOTEBOOKS, Course, SiteError, read
-from helpers.authoring.site.render import HERE, LOCALES, render
+from helpers.authoring.site.render import LOCALES, render
 from helpers.authoring.site.settings import Address
 from helpers.i18n import LANGUAGES, _
 from helpers.setup import ROOT
@@ -23,7 +23,9 @@ from helpers.setup.files import is_writable
 from helpers.setup.processes import typed
 
 OUT = ROOT / "site"
-MARK = "made-by-the-course.txt"  # a folder with this file is a site, and may be replaced by a new one
+MARK = (
+    "made-by-the-course.txt"  # a folder with this file is a site, and may be replaced by a new one
+)
 Pages = dict[str, dict[str, Any]]  # what the templates know of each page, by its name
 LOOKUP = ["snippets/index", "old-lines", "error-messages", "course-messages"]
 
@@ -82,9 +84,7 @@ def prepare(course: Course, lang: str, wrong: folds.Mistakes, source: Path, out:
         about = {"lesson": page.name, "description": content.plain(page.goal)}
         add(page.slug, notebook, ".ipynb", kind="lesson", **about)
         path = Path(lang, f"{page.name}.ipynb")
-        finish.write(
-            out / "notebooks" / path.name, (NOTEBOOKS / path).read_text(encoding="utf-8")
-        )
+        finish.write(out / "notebooks" / path.name, (NOTEBOOKS / path).read_text(encoding="utf-8"))
     programs = sheet.programs(course, lang)
     by_slug = {page.slug: page for page in lessons}
     for one in programs:
@@ -153,8 +153,8 @@ def build(out: Path, address: Address) -> str:
         finish.write(site / "llms.txt", sheet.for_models(course, programs, address.url))
         if address.url:
             finish.sitemap(site, address.url)
-        finish.index(site)
-        finish.write(site / MARK, _("{command} made this folder.", "en").format(command=typed("site")) + "\n")
+        finish.index(site, work / "index")
+        finish.write(site / MARK, f"{typed('site')} made this folder.\n")
         finish.write(site / finish.ZIP, "")
         if dead := list(links.wrong(site, address.url)):
             raise SiteError("\n".join(dead))

@@ -34,8 +34,17 @@ def markdown(ident: str, text: str) -> dict[str, Any]:
 
 
 def code(cell: dict[str, Any]) -> dict[str, Any]:
-    """Return a code cell of a page, which can be linked to by its id too."""
-    return {**cell, "metadata": {**cell["metadata"], "cell": cell["id"]}}
+    """Return a code cell of a page, which can be linked to by its id too.
+
+    Drawings stand in the page itself, so that they keep their text and their description.
+    """
+    outputs = []
+    for output in cell["outputs"]:
+        data = output.get("data", {})
+        if drawing := "".join(data.get("image/svg+xml", "")):
+            output = {**output, "data": {"text/html": f'<div class="drawing">{drawing}</div>'}}
+        outputs.append(output)
+    return {**cell, "outputs": outputs, "metadata": {**cell["metadata"], "cell": cell["id"]}}
 
 
 def linked(text: str, up: str = "") -> str:
@@ -74,4 +83,4 @@ def lesson(page: Page, wrong: Mistakes) -> dict[str, Any]:
 def plain(text: str) -> str:
     """Return one line of Markdown as plain text, as it stands in a description or a list."""
     text = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", text)
-    return re.sub(r"[`*]|\\(?=[|_*])", "", " ".join(text.split()))
+    return re.sub(r"[`*]|\\(?=[|_*])", "", re.sub(r"[ \t\n]+", " ", text).strip())

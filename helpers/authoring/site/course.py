@@ -29,7 +29,6 @@ class Page:
     name: str  # "04-stream"
     lang: str
     cells: list[dict[str, Any]]  # as in a notebook, each source one string
-    metadata: dict[str, Any]
 
     @property
     def slug(self) -> str:
@@ -101,7 +100,7 @@ def read_page(path: Path, name: str, lang: str) -> Page | None:
     try:
         notebook = json.loads(path.read_text(encoding="utf-8"))
         cells = [{**cell, "source": "".join(cell["source"])} for cell in notebook["cells"]]
-        page = Page(name, lang, cells, notebook["metadata"])
+        page = Page(name, lang, cells)
         whole = all(cell["id"] and cell["cell_type"] in ("markdown", "code") for cell in cells)
         whole = whole and cells[0]["id"] == "title" and bool(page.title and page.goal)
     except (OSError, ValueError, KeyError, TypeError, IndexError):

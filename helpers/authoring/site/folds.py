@@ -9,7 +9,9 @@ from helpers.exercises.texts import all_texts, solution_code
 from helpers.exercises.verdict import SHARED
 from helpers.i18n import LANGUAGES, _
 
-Mistakes = dict[str, list[tuple[str, str]]]  # exercise -> (the text's key, the code in one language)
+Mistakes = dict[
+    str, list[tuple[str, str]]
+]  # exercise -> (the text's key, the code in one language)
 
 
 def mistakes() -> dict[str, Mistakes]:
@@ -69,4 +71,3 @@ def of_exercise(name: str, lang: str, wrong: Mistakes) -> str:
 def quoted(text: str) -> str:
     """Return `text` so that it can stand behind the first `> ` of a quotation."""
     return text.replace("\n", "\n> ")
-

@@ -44,9 +44,7 @@ def typeset(words: Any) -> Any:
 
 def parts(course: Course, lang: str) -> list[Part]:
     """Return the course's parts. One begins at the first lesson whose address begins as one of `from`."""
-    beginnings = {
-        begin: part["title"][lang] for part in texts()["parts"] for begin in part["from"]
-    }
+    beginnings = {begin: part["title"][lang] for part in texts()["parts"] for begin in part["from"]}
     found: list[Part] = []
     for page in course.in_language(lang):
         title = next((beginnings[b] for b in beginnings if page.slug.startswith(b)), None)
@@ -64,7 +62,7 @@ def titled(title: str) -> str:
 
 def tree(part: Part) -> str:
     """Return the part for the list of pages at the side, Markdown."""
-    pages = [page.slug for page in part.pages]
+    pages = [f"{one.name[:2]} · {plain(one.title)} <{one.slug}>" for one in part.pages]
     return "\n".join(["```{toctree}", ":hidden:", f":caption: {part.title}", "", *pages, "```"])
 
 
@@ -84,7 +82,7 @@ def page(course: Course, lang: str, lookup: list[str]) -> str:
         words=words,
         parts=found,
         first=course.in_language(lang)[0],
-        length=f"{lessons}, {length}",
+        length=f"{lessons} · {length}",
         lang=lang,
         titled=titled,
         plain=plain,

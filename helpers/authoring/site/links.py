@@ -58,7 +58,11 @@ def wrong(site: Path, url: str = "") -> Iterator[str]:
             target = target / "index.html" if target.is_dir() else target
             there = target.is_file() and target.is_relative_to(site.resolve())
             fragment = unquote(parts.fragment)
-            other = pages.get(target) or pages.get(site / target.relative_to(site.resolve())) if there else None
+            other = (
+                pages.get(target) or pages.get(site / target.relative_to(site.resolve()))
+                if there
+                else None
+            )
             if not there or (fragment and other is not None and fragment not in other.ids):
                 text = _("{page}: the link to {link} leads nowhere.")
                 yield text.format(page=name, link=link)

@@ -7,15 +7,15 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from babel.messages.pofile import read_po
-
+from helpers.authoring import words
 from helpers.authoring.site.content import plain
 from helpers.authoring.site.course import Course, Page
 from helpers.exercises.texts import all_texts
-from helpers.i18n import FOLDER, _
+from helpers.i18n import _
 from helpers.i18n.typography import typeset_french
 
-CATALOGUE = "LC_MESSAGES/course.po"
+WIDE = "---\nhide-toc: true\n---"
+SHORTEST = 4  # words of a message that one would look for
 ERROR = re.compile(r"\b([A-Z]\w*(?:Error|Exception|Warning)|Error code)\b(?:: (.+)|\('(.+)'\))?")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 FIELD = re.compile(r"\{\w*(![a-z])?(:[^}]*)?\}|%\(\w+\)[sr]|%[sr]")
@@ -69,14 +69,15 @@ def old_lines(course: Course, lang: str) -> tuple[str, list[Known]]:
     known = []
     lines = [f"| {' | '.join(head)} |", "| --- | --- | --- | --- |"] if head else []
     for number, row in enumerate(rows.values(), 1):
-        row = [re.sub(r"\s*[(（].*?(?:lesson|课|leçon).*?[)）]\s*$", "", column) for column in row[:3]] + row[3:]
         anchor = f'<span id="line-{number}"></span>'
         lines.append(f"| {anchor}{' | '.join(row)} |")
-        known.append(Known(plain(f"{row[0]} {row[1]}"), f"old-lines.html#line-{number}", title))
-    return "\n\n".join([f"# {title}", intro, "\n".join(lines)]) + "\n", known
+        said = row[0] + (f" {row[1]}" if row[1].startswith("`") else "")
+        known.append(Known(plain(said), f"old-lines.html#line-{number}", title))
+    wide = '<div class="wide"></div>'
+    return "\n\n".join([WIDE, f"# {title}", intro, wide, "\n".join(lines)]) + "\n", known
 
 
-def said(cell: dict[str, Any]) -> list[tuple[str, str]]:
+def printed(cell: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the errors in a code cell's outputs: the name of each class, and its message or ""."""
     found = []
     for output in cell.get("outputs", []):
@@ -97,7 +98,7 @@ def errors(course: Course, lang: str) -> tuple[str, list[Known]]:
     known = []
     for page in course.in_language(lang):
         for cell, below in zip(page.cells, page.cells[1:], strict=False):
-            for name, text in said(cell) if cell["cell_type"] == "code" else ():
+            for name, text in printed(cell) if cell["cell_type"] == "code" else ():
                 place = f"{page.name[:2]} · {page.title}"
                 link = f"[{place}]({page.slug}.html#{below['id']})"
                 links = rows.setdefault(name, {}).setdefault(text, [])
@@ -132,12 +133,11 @@ def messages(lang: str) -> tuple[str, list[Known]]:
         "to do; where something is filled in, there is an ellipsis here.",
         lang,
     )
-    catalogue = (FOLDER / ("zh" if lang == "en" else lang) / CATALOGUE).read_bytes()
     shown: dict[str, list[str]] = {}
-    for entry in read_po(catalogue.splitlines(keepends=True)):  # type: ignore[arg-type]
-        plural = isinstance(entry.id, tuple)
-        text = str((entry.id if lang == "en" else entry.string)[0] if plural else entry.id if lang == "en" else entry.string)
-        if not entry.id or len(str(entry.id).split()) < 4:
+    for entry in words.read("zh" if lang == "en" else lang):
+        own = entry.id if lang == "en" else entry.string
+        text = own if isinstance(own, str) else own[-1]
+        if len(str(entry.id).split()) < SHORTEST:
             continue
         text = FIELD.sub("…", typeset_french(text) if lang == "fr" else text)
         room = entry.locations[0][0].split("/")[1].removesuffix(".py") if entry.locations else ""

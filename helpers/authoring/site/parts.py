@@ -32,6 +32,9 @@ MARK = re.compile(r'<div class="anchor" data-cell="([^"]+)"></div>')
 SECTION = re.compile(r'<section( class="[^"]*")? id="([^"]+)">(\s*)<(h\d)>')
 
 
+LINK = 'class="headerlink"'  # on a heading, to itself
+
+
 class Words:
     """What Jinja's templates take for gettext: the course's catalogues first, then Sphinx's own."""
 
@@ -48,9 +51,9 @@ class Words:
 
 def prepare(app: Sphinx) -> None:
     """Give the templates their words, and leave Sphinx's own search out: Pagefind finds Chinese."""
-    templates: Any = app.builder.templates  # type: ignore[attr-defined]
+    templates: Any = app.builder.templates
     templates.environment.install_gettext_translations(Words(app.translator), newstyle=True)
-    app.builder.search = False  # type: ignore[attr-defined]
+    app.builder.search = False
 
 
 def name_cells(app: Sphinx, document: nodes.document) -> None:
@@ -114,6 +117,7 @@ def complete(
 ) -> None:
     """Put onto headings the ids of their sections, and hand the template what is known of the page."""
     context["body"] = SECTION.sub(r'<section\1>\3<\4 id="\2">', context.get("body", ""))
+    context["body"] = context["body"].replace(LINK, f"{LINK} data-pagefind-ignore")
     context["site"] = app.config.site
     context["about"] = app.config.site["pages"].get(name, {})
 

@@ -16,8 +16,12 @@ from helpers.authoring.site.course import LESSON_LINK, Course, Page
 from helpers.i18n import LANGUAGES, _
 from helpers.setup import ROOT
 
+ABOUT = (
+    "A course on LangChain chat models in English, Chinese and French. Every program was executed "
+    "before it was published; the snippets are plain text to copy."
+)
 VS_CODE = "langchain-chat.code-snippets"  # the file of snippets for VS Code
-PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;]+)", re.MULTILINE)
+PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -84,11 +88,11 @@ def page(program: Program, lang: str, lessons: dict[str, Page]) -> dict[str, Any
         else _("It needs {packages}.", lang).format(packages=needs),
         _("It was last run with {versions}.", lang).format(versions=last),
     ]
-    links = [f'<a href="{program.name}.py">{_("As plain text", lang)}</a>']
+    plain_text = _("As plain text", lang)
     if behind := lessons.get(program.lesson):
         link = f"[{behind.name[:2]} · {behind.title}](../{behind.slug}.html)"
         say.append(_("The lesson behind it: {link}", lang).format(link=link))
-    say.append(" · ".join(links))
+    say.append(f'<a href="{program.name}.py">{plain_text}</a>')
     install = f"```\npip install {' '.join(program.packages)}\n```"
     when = linked(program.when, "../")
     cells = [
@@ -155,12 +159,7 @@ def for_models(course: Course, by_language: dict[str, list[Program]], url: str) 
 
     `url` is the site's address, "" where it is not known; then links are relative.
     """
-    about = _(
-        "A course on LangChain chat models in English, Chinese and French. Every program was "
-        "executed before it was published; the snippets are plain text to copy.",
-        "en",
-    )
-    parts = ["# LangChain chat models, a course", f"> {about}"]
+    parts = ["# LangChain chat models, a course", f"> {ABOUT}"]
     for lang in LANGUAGES:
         lessons = [
             f"- [{one.name[:2]} · {plain(one.title)}]({url}{lang}/{one.slug}.html): {plain(one.goal)}"

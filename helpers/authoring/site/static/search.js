@@ -44,6 +44,19 @@ const entry = (href, title, excerpt, more = []) => {
   }
   return item;
 };
+// In the index each Chinese sign is a word (see finish.py): what is asked for is a row of them.
+const SIGNS = /(?<=\p{Script=Han})(?=\S)|(?<=\S)(?=\p{Script=Han})/gu;
+const chinese = document.documentElement.lang.startsWith("zh");
+const find = async (asked) => {
+  if (!/\p{Script=Han}/u.test(asked)) return (await pagefind.search(asked)).results;
+  const signs = asked.replace(SIGNS, " ");
+  const ranked = (await pagefind.search(signs)).results;
+  const rows = new Set((await pagefind.search(`"${signs}"`)).results.map((one) => one.id));
+  return rows.size ? ranked.filter((one) => rows.has(one.id)) : ranked;
+};
+const closed = (text) => !chinese ? text : text
+  .replace(/<\/mark> <mark>/g, " ")
+  .replace(/(?<=[\p{Script=Han}，。、；：？！（）“”《》]|<mark>|<\/mark>) (?=[\p{Script=Han}，。、；：？！（）“”《》]|<mark>|<\/mark>)/gu, "");
 const escaped = (text) => new Option(text).innerHTML;
 
 let pagefind = null;
@@ -58,9 +71,10 @@ const look = async () => {
   if (!pagefind) {
     pagefind = await import(new URL("../pagefind/pagefind.js", root));
     // A title weighs more than how often a word is on a page.
-    await pagefind.options({ ranking: { termFrequency: 0.4, pageLength: 0.2, termSaturation: 1.2 } });
+    await pagefind.options({ excerptLength: chinese ? 70 : 30,
+      ranking: { termFrequency: 0.4, pageLength: 0.2, termSaturation: 1.2 } });
   }
-  const found = (await pagefind.search(asked)).results;
+  const found = await find(asked);
   const shown = await Promise.all(found.slice(0, MOST).map((one) => one.data()));
   if (turn !== last) return;
   const title = document.createElement("h2");
@@ -69,10 +83,15 @@ const look = async () => {
   list.append(...first.map((row) => entry(new URL(row.href, root), row.place, escaped(row.text))));
   known.replaceChildren(...(first.length ? [title, list] : []));
   const lower = asked.toLowerCase();
+  for (const one of shown) {
+    one.meta.title = closed(one.meta.title);
+    one.excerpt = closed(one.excerpt);
+    for (const sub of one.sub_results) sub.title = closed(sub.title);
+  }
   const titled = (one) => one.meta.title.toLowerCase().includes(lower);
   shown.sort((a, b) => titled(b) - titled(a)); // stable: the rest stays as Pagefind has it
   results.replaceChildren(...shown.map((one) => {
-    const subs = one.sub_results.filter((sub) => sub.url !== one.url).slice(0, 3);
+    const subs = one.sub_results.filter((sub) => sub.title !== one.meta.title).slice(0, 3);
     return entry(one.url, one.meta.title, one.excerpt, subs);
   }));
   const count = found.length + first.length;

@@ -57,6 +57,7 @@ const beside = async (lang) => {
     left.append(...group.blocks);
     right.append(...(theirs.get(group.id) ?? []));
     for (const node of right.querySelectorAll("[id]")) node.removeAttribute("id");
+    for (const node of right.querySelectorAll("a[href]")) node.href = new URL(node.getAttribute("href"), link.href);
     for (const node of right.querySelectorAll("a.headerlink")) node.remove();
     right.lang = link.hreflang;
     row.className = "pair";

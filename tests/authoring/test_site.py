@@ -82,7 +82,7 @@ def test_pages_that_are_not_right_are_named(lang: str, small: Path, course: page
     first, second = course.lessons[:2]
     (small / "fr" / f"{first}.ipynb").unlink()
     (small / "zh" / f"{first}.ipynb").write_text("{", encoding="utf-8")
-    spoilt(small, "en", second, lambda notebook: notebook.pop("cells"))
+    spoilt(small, "en", second, lambda notebook: notebook.clear())
     with pytest.raises(SiteError) as raised:
         pages.read(small)
     for lost in (f"fr/{first}", f"zh/{first}", f"en/{second}"):
@@ -164,7 +164,7 @@ def test_links_lead_to_pages() -> None:
 def test_programs_are_those_of_the_command(lang: str, course: pages.Course) -> None:
     found = sheet.programs(course, lang)
     assert {one.name: one.text for one in found} == {
-        name: snippet.program(one) for name, one in snippet.snippets(lang).items()
+        name: snippet.program(own) for name, own in snippet.snippets(lang).items()
     }
     slugs = {page.slug for page in course.in_language(lang)}
     for one in found:

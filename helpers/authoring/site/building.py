@@ -138,7 +138,9 @@ def build(out: Path, address: Address) -> str:
             jobs.append((lang, title, work / "source" / lang, site / lang, work / lang, about))
         i18n.use(language)
         spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(os.cpu_count() or 1, len(jobs)), spawn) as pool:
+        # A process each: Sphinx keeps the first language that it speaks.
+        workers = min(os.cpu_count() or 1, len(jobs))
+        with ProcessPoolExecutor(workers, spawn, max_tasks_per_child=1) as pool:
             complaints = list(pool.map(render, *zip(*jobs, strict=True)))
         if said := "\n".join(filter(None, complaints)):
             raise SiteError(_("Sphinx complains of the pages:\n\n{said}").format(said=said))

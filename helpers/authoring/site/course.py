@@ -38,7 +38,7 @@ class Page:
     @property
     def title(self) -> str:
         """The title, Markdown, without the number."""
-        return self.cells[0]["source"].partition("\n")[0].partition("·")[2].strip()
+        return str(self.cells[0]["source"]).partition("\n")[0].partition("·")[2].strip()
 
     @property
     def minutes(self) -> int | None:

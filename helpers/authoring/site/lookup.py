@@ -136,7 +136,7 @@ def messages(lang: str) -> tuple[str, list[Known]]:
     shown: dict[str, list[str]] = {}
     for entry in words.read("zh" if lang == "en" else lang):
         own = entry.id if lang == "en" else entry.string
-        text = own if isinstance(own, str) else own[-1]
+        text = own if isinstance(own, str) else (own or [""])[-1]
         if len(str(entry.id).split()) < SHORTEST:
             continue
         text = FIELD.sub("…", typeset_french(text) if lang == "fr" else text)

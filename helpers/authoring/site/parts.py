@@ -108,7 +108,9 @@ def inline(translator: Any, node: nodes.Element) -> None:
 
 def display(translator: Any, node: nodes.Element) -> None:
     """Write a formula on a line of its own."""
-    translator.body.append(f'<div class="formula">{mathml(node.astext(), "block")}</div>')
+    translator.body.append(
+        f'<div class="formula" tabindex="0">{mathml(node.astext(), "block")}</div>'
+    )
     raise nodes.SkipNode
 
 
@@ -123,7 +125,12 @@ def complete(
 
 
 def translated(page: str) -> str:
-    """Return a page, HTML, with the labels that Furo does not hand to gettext in the current language."""
+    """Return a page, HTML, with the labels that Furo leaves out, or says in English whatever the language."""
+    page = page.replace(
+        'class="caption" role="heading"', 'class="caption" role="heading" aria-level="2"'
+    )
+    for kind, name in (("sidebar-drawer", _("All pages")), ("toc-drawer", _("On this page"))):
+        page = re.sub(f'<aside (?=class="{kind}[ "])', f'<aside aria-label="{name}" ', page)
     for label in LABELS:
         page = page.replace(f'aria-label="{label}', f'aria-label="{_(label)}')
     return page

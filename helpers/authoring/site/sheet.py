@@ -100,11 +100,13 @@ def page(program: Program, lang: str, lessons: dict[str, Page]) -> dict[str, Any
         code({**program.cell, "source": program.text.rstrip("\n")}),
         markdown("about", "\n\n".join([say[0], install, *say[1:]])),
     ]
-    return notebook(cells)
+    made = notebook(cells)
+    made["metadata"]["orphan"] = True  # not in the list of pages at the side, which all pages have
+    return made
 
 
 def index(found: list[Program], lang: str) -> str:
-    """Return the page that lists the programs by task, Markdown, with the tree of their pages."""
+    """Return the page that lists the programs by task, Markdown."""
     title = _("Snippets", lang)
     intro = _(
         "Each is a whole program to copy into an empty file. It runs without this course: it takes "
@@ -124,8 +126,7 @@ def index(found: list[Program], lang: str) -> str:
             task = one.task
             lines.append(f"## {task}")
         lines.append(f"- [`{one.name}`]({one.name}.html): {plain(one.when)}")
-    tree = "\n".join(["```{toctree}", ":hidden:", "", *(one.name for one in found), "```"])
-    return "\n\n".join([*joined(lines), tree]) + "\n"
+    return "\n\n".join(joined(lines)) + "\n"
 
 
 def joined(lines: Iterable[str]) -> list[str]:

@@ -18,7 +18,7 @@ const groups = (article) => {
 };
 const body = document.querySelector("[data-pagefind-body]");
 const own = body ? groups(body) : [];
-const UPPER = 90; // pixels from the top at which a reader reads
+const UPPER = 110; // pixels from the top at which a reader reads
 
 // The paragraph that is read, as "cell" or "cell:number".
 const place = () => {
@@ -97,6 +97,7 @@ const draw = async () => {
   mermaid.initialize({
     startOnLoad: false,
     theme: isDark() ? "dark" : "neutral",
+    themeVariables: isDark() ? { edgeLabelBackground: "#2b2b2b" } : {},
     fontFamily: getComputedStyle(document.body).fontFamily,
     deterministicIds: true,
   });

@@ -60,7 +60,7 @@ def words(lang: str) -> dict[str, str]:
         "licence": licence,
         "search_help": _("Words, a class, a line of old code, or a whole error message.", lang),
         "search_known": _("This is explained here", lang),
-        "search_count": _("{count} pages", lang),
+        "search_count": _("Pages found: {count}", lang),
         "search_nothing": _("Nothing was found. Try fewer words.", lang),
         "search_offline": offline.format(command="python3 -m http.server"),
     }

@@ -115,7 +115,7 @@ def errors(course: Course, lang: str) -> tuple[str, list[Known]]:
     parts = [f"# {title}", intro]
     for name in sorted(rows):
         own = "\n".join(
-            f"- {f'``{text[:300]}``: ' if text else ''}{', '.join(links)}"
+            f"- {f'``{text[:300]}`` · ' if text else ''}{', '.join(links)}"
             for text, links in sorted(rows[name].items())
         )
         parts += [f"## `{name}`", own]
@@ -127,6 +127,15 @@ def messages(lang: str) -> tuple[str, list[Known]]:
 
     Only messages of several words are there; what is filled into one stands as an ellipsis.
     """
+    rooms = {
+        "cli": _("Commands", lang),
+        "setup": _("Installing and opening the course", lang),
+        "backend": _("The model and its settings", lang),
+        "builtin": _("The built-in model", lang),
+        "exercises": _("Exercises", lang),
+        "views": _("Pictures and windows", lang),
+        "training": _("Training", lang),
+    }
     title = _("What the course says", lang)
     intro = _(
         "Every message of the course's commands, checks and views. Each says what happened and what "
@@ -145,9 +154,9 @@ def messages(lang: str) -> tuple[str, list[Known]]:
     known = []
     parts = [f"# {title}", intro]
     number = 0
-    for room in sorted(shown):
-        parts.append(f"## `{room}`")
-        for text in shown[room]:
+    for room, heading in rooms.items():
+        parts.append(f"## {heading}")
+        for text in shown.get(room, ()):
             number += 1
             parts.append(f'<div class="message" id="message-{number}">\n\n{text}\n\n</div>')
             known.append(Known(text, f"course-messages.html#message-{number}", title))

@@ -125,7 +125,7 @@ def index(found: list[Program], lang: str) -> str:
         if one.task != task:
             task = one.task
             lines.append(f"## {task}")
-        lines.append(f"- [`{one.name}`]({one.name}.html): {plain(one.when)}")
+        lines.append(f"- [`{one.name}`]({one.name}.html) · {plain(one.when)}")
     return "\n\n".join(joined(lines)) + "\n"
 
 

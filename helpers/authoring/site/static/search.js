@@ -91,7 +91,8 @@ const look = async () => {
   const titled = (one) => one.meta.title.toLowerCase().includes(lower);
   shown.sort((a, b) => titled(b) - titled(a)); // stable: the rest stays as Pagefind has it
   results.replaceChildren(...shown.map((one) => {
-    const subs = one.sub_results.filter((sub) => sub.title !== one.meta.title).slice(0, 3);
+    const subs = one.sub_results.filter((sub) => sub.title !== one.meta.title)
+      .sort((a, b) => b.locations.length - a.locations.length).slice(0, 3);
     return entry(one.url, one.meta.title, one.excerpt, subs);
   }));
   const count = found.length + first.length;

@@ -33,8 +33,9 @@ const place = () => {
 const goTo = (hash) => {
   const [id, number] = decodeURIComponent(hash.slice(1)).split(":");
   const blocks = number && own.find((group) => group.id === id)?.blocks;
-  if (blocks) blocks[Math.min(number, blocks.length - 1)].scrollIntoView();
-  else if (id) document.getElementById(id)?.closest("details:not([open])")?.setAttribute("open", "");
+  const node = blocks ? blocks[Math.min(number, blocks.length - 1)] : id && document.getElementById(id);
+  node?.closest?.("details:not([open])")?.setAttribute("open", "");
+  node?.scrollIntoView?.();
 };
 for (const link of document.querySelectorAll(".languages a")) {
   const href = link.href;
@@ -42,7 +43,6 @@ for (const link of document.querySelectorAll(".languages a")) {
   for (const event of ["click", "auxclick", "pointerenter", "focus"]) link.addEventListener(event, follow);
 }
 addEventListener("hashchange", () => goTo(location.hash));
-addEventListener("load", () => goTo(location.hash));
 
 // Side by side: the page in the other language is fetched, and each cell put beside its own.
 const beside = async (lang) => {
@@ -50,7 +50,6 @@ const beside = async (lang) => {
   const answer = await fetch(link.href.split(/[?#]/)[0]);
   const other = new DOMParser().parseFromString(await answer.text(), "text/html");
   const theirs = new Map(groups(other.querySelector("[data-pagefind-body]")).map((g) => [g.id, g.blocks]));
-  const at = place();
   const rows = own.map((group) => {
     const row = document.createElement("div");
     const [left, right] = [document.createElement("div"), document.createElement("div")];
@@ -69,7 +68,6 @@ const beside = async (lang) => {
   body.replaceChildren(...rows);
   document.body.classList.add("two-languages");
   await draw();
-  if (at) goTo(`#${at}`);
 };
 const choice = document.querySelector(".beside select");
 if (choice) {
@@ -116,6 +114,7 @@ const withDiagrams = async () => {
 const start = async () => {
   await withDiagrams();
   if (choice?.value) await beside(choice.value);
+  if (location.hash) goTo(location.hash); // what is above it may have grown
   document.body.dataset.ready = "";
 };
 start();

@@ -54,7 +54,6 @@ def settings(lang: str, title: str, site: dict[str, Any]) -> dict[str, Any]:
         "html_show_sphinx": False,
         "html_math_renderer": "mathml",
         "html_permalinks_icon": "#",
-        "pygments_dark_style": "a11y-dark",
         "smartquotes": False,  # quotation marks and apostrophes are set as they should be
         "copybutton_selector": ".cell_input pre, .highlight-python pre, .highlight-default pre",
         "nb_execution_mode": "off",

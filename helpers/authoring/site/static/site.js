@@ -18,17 +18,18 @@ const groups = (article) => {
 };
 const body = document.querySelector("[data-pagefind-body]");
 const own = body ? groups(body) : [];
-const UPPER = 110; // pixels from the top at which a reader reads
+const bar = document.querySelector(".languages");
 
 // The paragraph that is read, as "cell" or "cell:number".
 const place = () => {
+  const upper = bar.getBoundingClientRect().bottom + 20; // pixels from the top: there a reader reads
   let at = "";
   for (const group of own)
     group.blocks.forEach((block, number) => {
       const box = block.getBoundingClientRect();
-      if (box.height && box.top <= UPPER) at = number ? `${group.id}:${number}` : group.id;
+      if (box.height && box.top <= upper) at = number ? `${group.id}:${number}` : group.id;
     });
-  return window.scrollY > UPPER ? at : "";
+  return window.scrollY > upper ? at : "";
 };
 const goTo = (hash) => {
   const [id, number] = decodeURIComponent(hash.slice(1)).split(":");

@@ -27,6 +27,7 @@ from helpers.authoring.site import (  # noqa: E402
     front,
     links,
     lookup,
+    serving,
     settings,
     sheet,
 )
@@ -249,6 +250,46 @@ def test_links_are_followed(tmp_path: Path) -> None:
     (tmp_path / "b" / "index.html").write_text('<p id="here"></p>', encoding="utf-8")
     said = list(links.wrong(tmp_path, "https://own.org/"))
     assert len(said) == 4 and all(one in "\n".join(said) for one in bad[1:])
+
+
+def test_the_site_is_built_again_when_something_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finish.write(tmp_path / "index.html", "here")
+    states = iter([{}, {tmp_path: 1}, {tmp_path: 1}, {tmp_path: 2}])
+    built = []
+    pauses = iter(range(3))
+
+    def build(out: Path, address: settings.Address) -> str:
+        built.append(out)
+        if len(built) == 2:
+            raise SiteError("a link leads nowhere")
+        return f"built {len(built)}"
+
+    def pause(seconds: float) -> None:
+        if next(pauses, None) is None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(building, "build", build)
+    monkeypatch.setattr(serving, "changes", lambda: next(states))
+    monkeypatch.setattr(serving.time, "sleep", pause)
+    assert serving.serve(tmp_path, settings.Address("", ""), 0) == 0
+    said = capsys.readouterr().out
+    assert len(built) == 3 and "built 1" in said and "nowhere" in said and "built 3" in said
+    assert re.search(r"http://127\.0\.0\.1:\d+/", said)
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    first = serving.server(tmp_path, 0)
+    with first, pytest.raises(SiteError, match=str(first.server_port)):
+        serving.server(tmp_path, first.server_port)
+    assert {path.suffix for path in serving.changes()} >= {
+        ".ipynb",
+        ".md",
+        ".css",
+        ".html",
+        ".yaml",
+    }
 
 
 def test_chinese_signs_are_words_for_the_search() -> None:

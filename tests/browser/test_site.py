@@ -13,7 +13,7 @@ import pytest
 
 from helpers.authoring.site import building, finish
 from helpers.authoring.snippet import snippets
-from helpers.i18n import LANGUAGES
+from helpers.i18n import LANGUAGES, _
 from tests.browser import built
 from tests.needs import needs_site
 
@@ -123,26 +123,26 @@ def test_two_languages_stand_side_by_side(tab: Page, address: str) -> None:
 def test_the_search_finds_titles_first(
     tab: Page, address: str, lang: str, asked: str, title: str
 ) -> None:
-    _known, titles = search(tab, address, lang, asked)
+    _rows, titles = search(tab, address, lang, asked)
     assert titles
     assert not title or titles[0] == title
     assert not any(re.search(r"[\u3400-\u9fff] [\u3400-\u9fff]", one) for one in titles)
 
 
 def test_what_is_pasted_into_the_search_is_explained(tab: Page, address: str) -> None:
-    known, _titles = search(tab, address, "en", "from langchain.schema import HumanMessage")
+    known, _found = search(tab, address, "en", "from langchain.schema import HumanMessage")
     assert "old-lines.html#line-" in known[0]
     pasted = 'Traceback (most recent call last):\n  File "a.py", line 3\n'
     pasted += "TypeError: 'async_generator' object is not iterable"
-    known, _titles = search(tab, address, "zh", pasted.replace("\n", " "))
+    known, _found = search(tab, address, "zh", pasted.replace("\n", " "))
     assert "/zh/watching-a-run.html#" in known[0]
     tab.locator("#known a >> nth=0").click()
     tab.wait_for_selector("body[data-ready]")
-    known, _titles = search(
-        tab, address, "fr", "Port 8080 est pris : choisissez-en un autre avec --port."
-    )
+    said = _("There is no command {name}. To see the commands, type:\n\n    {command}", "fr")
+    said = said.format(name="lb", command="py -m helpers --help").replace("\n", " ")
+    known, _found = search(tab, address, "fr", said)
     assert any("course-messages.html#message-" in one for one in known)
-    known, _titles = search(tab, address, "en", "something else that nobody ever said")
+    known, _found = search(tab, address, "en", "something else that nobody ever said")
     assert not known
 
 

@@ -19,7 +19,7 @@ from tests import needs
 from tests.browser import sharing
 
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-BASE, TRAIN, BROWSER = (
+BASE, TRAIN, BROWSER, SITE = (
     path.relative_to(ROOT).as_posix()
     for path in environment.requirements(ROOT, set(environment.EXTRAS))
 )
@@ -27,8 +27,9 @@ DIRECT = {
     BASE: SETTINGS["project"]["dependencies"],
     TRAIN: SETTINGS["project"]["optional-dependencies"]["train"],
     BROWSER: SETTINGS["project"]["optional-dependencies"]["browser"],
+    SITE: SETTINGS["project"]["optional-dependencies"]["site"],
 }
-LEAST = {BASE: 100, TRAIN: 20, BROWSER: 3}  # packages
+LEAST = {BASE: 100, TRAIN: 20, BROWSER: 3, SITE: 20}  # packages
 NOT_PINNED = set(SETTINGS["tool"]["uv"]["exclude-dependencies"])  # for graphics cards
 OUT_OF_DATE = "the requirements are out of date; CONTRIBUTING.md says how to make them anew"
 EACH = pytest.mark.parametrize("name", DIRECT)
@@ -55,6 +56,8 @@ def required(name: str) -> None:
         needs.required()
     if name == BROWSER:
         sharing.required()
+    if name == SITE:
+        needs.needs_site()
 
 
 @EACH

@@ -13,6 +13,7 @@ from helpers.authoring.site.course import NOTEBOOKS, SiteError
 from helpers.authoring.site.render import HERE
 from helpers.authoring.site.settings import Address
 from helpers.i18n import _
+from helpers.setup.jupyter import is_free
 
 PAUSE = 1.0  # seconds between two looks at the files
 
@@ -39,12 +40,11 @@ def server(out: Path, port: int) -> http.server.ThreadingHTTPServer:
 
     Raises SiteError where the port is taken.
     """
-    handler = functools.partial(Quiet, directory=str(out))
-    try:
-        return http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
-    except OSError:
+    if port and not is_free(port):
         text = _("Port {port} is taken. Choose another one with --port.")
-        raise SiteError(text.format(port=port)) from None
+        raise SiteError(text.format(port=port))
+    handler = functools.partial(Quiet, directory=str(out))
+    return http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
 
 
 def serve(out: Path, address: Address, port: int) -> int:

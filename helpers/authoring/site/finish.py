@@ -30,6 +30,7 @@ def write(path: Path, text: str) -> None:
 
 def tidy(site: Path) -> None:
     """Take away what Sphinx brings and no page uses: maps of sources, and parts of its own search."""
+    shutil.rmtree(site / "jupyter_execute", ignore_errors=True)  # MyST-NB's copies of the notebooks
     for lang in LANGUAGES:
         unused = ["objects.inv", ".buildinfo", "_static/searchtools.js", "_static/language_data.js"]
         unused += ["_static/base-stemmer.js", "_static/english-stemmer.js"]

@@ -125,7 +125,7 @@ def errors(course: Course, lang: str) -> tuple[str, list[Known]]:
 def messages(lang: str) -> tuple[str, list[Known]]:
     """Return the page with what the course's commands and checks print, Markdown, and each for the search.
 
-    Only messages of several words are there; what is filled into one stands as an ellipsis.
+    Only sentences are there, not what --help says; what is filled into one stands as an ellipsis.
     """
     rooms = {
         "cli": _("Commands", lang),
@@ -146,7 +146,8 @@ def messages(lang: str) -> tuple[str, list[Known]]:
     for entry in words.read("zh" if lang == "en" else lang):
         own = entry.id if lang == "en" else entry.string
         text = own if isinstance(own, str) else (own or [""])[-1]
-        if len(str(entry.id).split()) < SHORTEST:
+        english = entry.id if isinstance(entry.id, str) else entry.id[0]
+        if len(english.split()) < SHORTEST or english[0].islower():
             continue
         text = FIELD.sub("…", typeset_french(text) if lang == "fr" else text)
         room = entry.locations[0][0].split("/")[1].removesuffix(".py") if entry.locations else ""

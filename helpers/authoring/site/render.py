@@ -55,7 +55,8 @@ def settings(lang: str, title: str, site: dict[str, Any]) -> dict[str, Any]:
         "html_math_renderer": "mathml",
         "html_permalinks_icon": "#",
         "smartquotes": False,  # quotation marks and apostrophes are set as they should be
-        "copybutton_selector": ".cell_input pre, .highlight-python pre, .highlight-default pre",
+        "copybutton_selector": ".cell_input pre, :not(.wrong) > .highlight-python pre, "
+        ".highlight-default pre",
         "nb_execution_mode": "off",
         "source_suffix": {".ipynb": "myst-nb", ".md": "myst-nb"},
         "myst_all_links_external": True,  # they are what they shall be; `links` follows them at the end

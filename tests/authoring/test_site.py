@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -272,7 +273,7 @@ def test_the_site_is_built_again_when_something_changes(
 
     monkeypatch.setattr(building, "build", build)
     monkeypatch.setattr(serving, "changes", lambda: next(states))
-    monkeypatch.setattr(serving.time, "sleep", pause)
+    monkeypatch.setattr(time, "sleep", pause)
     assert serving.serve(tmp_path, settings.Address("", ""), 0) == 0
     said = capsys.readouterr().out
     assert len(built) == 3 and "built 1" in said and "nowhere" in said and "built 3" in said

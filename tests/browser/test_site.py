@@ -11,11 +11,14 @@ from xml.etree import ElementTree
 
 import pytest
 
-from helpers.authoring.site import building, finish
 from helpers.authoring.snippet import snippets
 from helpers.i18n import LANGUAGES, _
-from tests.browser import built
 from tests.needs import needs_site
+
+needs_site()
+
+from helpers.authoring.site import building, finish  # noqa: E402
+from tests.browser import built  # noqa: E402
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
@@ -32,7 +35,6 @@ DESKTOP = {"width": 1400, "height": 900}
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """The address of the site, which this run's first test of it has built."""
-    needs_site()
     with built.served() as url:
         yield url
 

@@ -211,7 +211,7 @@ def test_old_lines_and_errors_lead_to_where_they_are_explained(
     ]
     assert printed
     for output in printed:
-        assert f"{output['ename']}: {output['evalue']}" in named
+        assert f"{output['ename']}: {' '.join(output['evalue'].split())}" in named
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

@@ -23,9 +23,8 @@ from helpers.setup.files import is_writable
 from helpers.setup.processes import typed
 
 OUT = ROOT / "site"
-MARK = (
-    "made-by-the-course.txt"  # a folder with this file is a site, and may be replaced by a new one
-)
+# A folder with this file is a site, and may be replaced by a new one.
+MARK = "made-by-the-course.txt"
 Pages = dict[str, dict[str, Any]]  # what the templates know of each page, by its name
 LOOKUP = ["snippets/index", "old-lines", "error-messages", "course-messages"]
 
@@ -105,6 +104,31 @@ def prepare(course: Course, lang: str, wrong: folds.Mistakes, source: Path, out:
     return pages
 
 
+def complete(site: Path, work: Path, course: Course, address: Address) -> None:
+    """Add to the pages in `site` what they have beside them, follow all links, and pack it all.
+
+    `work` is a folder for what the search reads. Raises SiteError.
+    """
+    programs = {lang: sheet.programs(course, lang) for lang in LANGUAGES}
+    for lang in LANGUAGES:
+        picture = f"lesson-{lang}.png"
+        shutil.copyfile(NOTEBOOKS / "images" / picture, site / lang / "_static" / picture)
+    finish.tidy(site)
+    finish.copy_assets(site)
+    finish.entrance(site)
+    for one in programs[LANGUAGES[0]]:
+        finish.write(site / "snippets" / f"{one.name}.py", one.text)
+    finish.write(site / "llms.txt", sheet.for_models(course, programs, address.url))
+    if address.url:
+        finish.sitemap(site, address.url)
+    finish.index(site, work)
+    finish.write(site / MARK, f"{typed('site')} made this folder.\n")
+    finish.write(site / finish.ZIP, "")
+    if dead := list(links.wrong(site, address.url)):
+        raise SiteError("\n".join(dead))
+    finish.pack(site)
+
+
 def build(out: Path, address: Address) -> str:
     """Build the site in the folder `out`, in place of what was there; return what was done.
 
@@ -119,7 +143,6 @@ def build(out: Path, address: Address) -> str:
         work = Path(folder)
         site = work / "new"
         jobs = []
-        programs = {lang: sheet.programs(course, lang) for lang in LANGUAGES}
         for lang in LANGUAGES:
             pages = prepare(course, lang, wrong[lang], work / "source" / lang, site / lang)
             about = {
@@ -144,23 +167,7 @@ def build(out: Path, address: Address) -> str:
             complaints = list(pool.map(render, *zip(*jobs, strict=True)))
         if said := "\n".join(filter(None, complaints)):
             raise SiteError(_("Sphinx complains of the pages:\n\n{said}").format(said=said))
-        for lang in LANGUAGES:
-            picture = f"lesson-{lang}.png"
-            shutil.copyfile(NOTEBOOKS / "images" / picture, site / lang / "_static" / picture)
-        finish.tidy(site)
-        finish.copy_assets(site)
-        finish.entrance(site)
-        for one in programs[LANGUAGES[0]]:
-            finish.write(site / "snippets" / f"{one.name}.py", one.text)
-        finish.write(site / "llms.txt", sheet.for_models(course, programs, address.url))
-        if address.url:
-            finish.sitemap(site, address.url)
-        finish.index(site, work / "index")
-        finish.write(site / MARK, f"{typed('site')} made this folder.\n")
-        finish.write(site / finish.ZIP, "")
-        if dead := list(links.wrong(site, address.url)):
-            raise SiteError("\n".join(dead))
-        finish.pack(site)
+        complete(site, work / "index", course, address)
         if out.exists():
             out.rename(work / "old")
         site.rename(out)

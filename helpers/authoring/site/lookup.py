@@ -86,7 +86,7 @@ def printed(cell: dict[str, Any]) -> list[tuple[str, str]]:
         elif output["output_type"] == "stream":
             for line in ANSI.sub("", "".join(output["text"])).splitlines():
                 found += [(one[1], one[2] or one[3] or "") for one in ERROR.finditer(line)]
-    return list(dict.fromkeys((name, text.strip()) for name, text in found))
+    return list(dict.fromkeys((name, " ".join(text.split())) for name, text in found))
 
 
 def errors(course: Course, lang: str) -> tuple[str, list[Known]]:

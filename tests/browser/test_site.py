@@ -190,6 +190,7 @@ def test_a_lesson_prints_whole(tab: Page, address: str) -> None:
     assert tab.evaluate(cut) == 0
     torn = "[...document.querySelectorAll('.cell_input')].map(n => getComputedStyle(n).breakInside)"
     assert set(tab.evaluate(torn)) == {"avoid"}
+    assert not tab.locator(".skip-to-content").is_visible()
     assert (
         not tab.locator(".languages").is_visible() and not tab.locator(".fold").first.is_visible()
     )

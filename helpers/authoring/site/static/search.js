@@ -51,8 +51,8 @@ const find = async (asked) => {
   if (!/\p{Script=Han}/u.test(asked)) return (await pagefind.search(asked)).results;
   const signs = asked.replace(SIGNS, " ");
   const ranked = (await pagefind.search(signs)).results;
-  const rows = new Set((await pagefind.search(`"${signs}"`)).results.map((one) => one.id));
-  return rows.size ? ranked.filter((one) => rows.has(one.id)) : ranked;
+  const rows = new Map((await pagefind.search(`"${signs}"`)).results.map((one) => [one.id, one]));
+  return rows.size ? ranked.flatMap((one) => rows.get(one.id) ?? []) : ranked;
 };
 const closed = (text) => !chinese ? text : text
   .replace(/<\/mark> <mark>/g, " ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -100,6 +101,8 @@ def index(site: Path, work: Path) -> None:
     if done.returncode:
         text = _("Pagefind, which makes the index for the search, failed. It said:\n\n{said}")
         raise SiteError(text.format(said=done.stdout.strip()))
+    entry = site / "pagefind" / "pagefind-entry.json"  # lists the languages in any order
+    write(entry, json.dumps(json.loads(entry.read_text(encoding="utf-8")), sort_keys=True))
     for own in ("pagefind-ui.*", "pagefind-modular-ui.*", "pagefind-component-ui.*"):
         for path in (site / "pagefind").glob(own):
             path.unlink()  # interfaces that the search page does not use

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,17 @@ def required(at: str = "") -> None:
     if names := trained.missing():
         reason = f"{at}needs {', '.join(names)}: python3 -m helpers training"
         # Where everything is to be tested, a test that is skipped would go unnoticed.
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason, allow_module_level=True)
+
+
+def needs_site() -> None:
+    """Skip the test, or the module that is being read, where what makes the site is not installed."""
+    if importlib.util.find_spec("furo") is None:
+        reason = (
+            "needs the packages of helpers/setup/requirements/site.txt: python3 -m helpers site"
+        )
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason, allow_module_level=True)

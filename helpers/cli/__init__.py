@@ -37,6 +37,7 @@ GROUPS = {
         "fresh",
         "pins",
         "screenshots",
+        "site",
     ),
 }
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)

@@ -23,8 +23,9 @@ def run(options: Namespace) -> int:
 
     python = environment.set_up()
     if browser.find():
-        try:
-            environment.set_up(extra="browser")
-        except CourseError as error:  # the tests that need it say so
-            print(error, file=sys.stderr)
+        for extra in ("browser", "site"):
+            try:
+                environment.set_up(extra=extra)
+            except CourseError as error:  # the tests that need it say so
+                print(error, file=sys.stderr)
     return processes.run([str(python), "-m", "pytest", *options.rest], cwd=ROOT)

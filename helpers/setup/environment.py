@@ -23,7 +23,7 @@ from helpers.setup.processes import as_typed, child_environment, is_inside, pyth
 from helpers.setup.python import check_ensurepip, site_packages
 
 # What is added to the environment when it is asked for, as the file of that name pins it.
-EXTRAS = ("training", "browser")
+EXTRAS = ("training", "browser", "site")
 
 
 def extras_in(root: Path) -> set[str]:

@@ -76,7 +76,7 @@ def test_what_a_browser_needs_is_added_for_the_tests_where_there_is_one(
     monkeypatch.setattr(processes, "run", run)
     assert cli.main(["test", "tests/cli", "-k", "a or b", "-x"]) == 5
     command = ["python", "-m", "pytest", "tests/cli", "-k", "a or b", "-x"]
-    assert done == [None, *(["browser"] if found else []), command]
+    assert done == [None, *(["browser", "site"] if found else []), command]
     assert ("no network" in capsys.readouterr().err) is bool(found)
 
 

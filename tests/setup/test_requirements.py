@@ -19,7 +19,7 @@ from tests import needs
 from tests.browser import sharing
 
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-BASE, TRAIN, BROWSER = (
+BASE, TRAIN, BROWSER, SITE = (
     path.relative_to(ROOT).as_posix()
     for path in environment.requirements(ROOT, set(environment.EXTRAS))
 )
@@ -33,8 +33,9 @@ DIRECT = {
     ],
     TRAIN: OPTIONAL["train"],
     BROWSER: OPTIONAL["browser"],
+    SITE: OPTIONAL["site"],
 }
-LEAST = {BASE: 100, TRAIN: 20, BROWSER: 3}  # packages
+LEAST = {BASE: 100, TRAIN: 20, BROWSER: 3, SITE: 20}  # packages
 NOT_PINNED = set(SETTINGS["tool"]["uv"]["exclude-dependencies"])  # for graphics cards
 OUT_OF_DATE = "the requirements are out of date; CONTRIBUTING.md says how to make them anew"
 EACH = pytest.mark.parametrize("name", DIRECT)
@@ -61,6 +62,8 @@ def required(name: str) -> None:
         needs.required()
     if name == BROWSER:
         sharing.required()
+    if name == SITE:
+        needs.needs_site()
 
 
 @EACH

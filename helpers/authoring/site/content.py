@@ -6,6 +6,7 @@ import html
 import re
 from typing import Any
 
+from helpers.authoring import seen
 from helpers.authoring.site.course import LESSON_LINK, Page, prose
 from helpers.authoring.site.folds import Mistakes, of_exercise
 from helpers.authoring.source import LINKS
@@ -86,7 +87,8 @@ def lesson(page: Page, wrong: Mistakes) -> dict[str, Any]:
         if check := CHECK.search(cell["source"]):
             folds = of_exercise(check[1], page.lang, wrong)
             cells.append(markdown(f"{cell['id']}-help", folds))
-    return notebook(cells)
+    made = html.escape(seen.foot(page.name, seen.read()))
+    return notebook([*cells, markdown("made-with", f'<p class="facts">{made}</p>')])
 
 
 def plain(text: str) -> str:

@@ -10,18 +10,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from helpers.authoring import snippet
+from helpers.authoring import seen, snippet
 from helpers.authoring.site.content import code, linked, markdown, notebook, plain
 from helpers.authoring.site.course import LESSON_LINK, Course, Page
 from helpers.i18n import LANGUAGES, _
-from helpers.setup import ROOT
+
+NAME = snippet.SHEET.removesuffix(".ipynb")  # of the lesson that holds the programs
 
 ABOUT = (
     "A course on LangChain chat models in English, Chinese and French. Every program was executed "
     "before it was published; the snippets are plain text to copy."
 )
 VS_CODE = "langchain-chat.code-snippets"  # the file of snippets for VS Code
-PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Program:
 
 def programs(course: Course, lang: str) -> list[Program]:
     """Return the programs of the sheet in `lang`, in its order; none where there is no sheet."""
-    page = course.pages.get((snippet.SHEET.removesuffix(".ipynb"), lang))
+    page = course.pages.get((NAME, lang))
     found = []
     task = ""
     for above, cell in zip(page.cells, page.cells[1:], strict=False) if page else ():
@@ -72,21 +72,14 @@ def programs(course: Course, lang: str) -> list[Program]:
     return found
 
 
-def pins() -> dict[str, str]:
-    """Return the versions of all packages with which the course's tests last ran."""
-    return dict(PIN.findall((ROOT / "requirements.txt").read_text(encoding="utf-8")))
-
-
 def page(program: Program, lang: str, lessons: dict[str, Page]) -> dict[str, Any]:
     """Return the notebook of one program's page: when, what, what it needs, and the lesson behind it."""
-    versions = pins()
     needs = ", ".join(f"`{name}`" for name in program.packages)
-    last = ", ".join(f"{name} {versions[name]}" for name in program.packages if name in versions)
     say = [
         _("It needs {packages}, and your key in `OPENAI_API_KEY`.", lang).format(packages=needs)
         if "langchain-openai" in program.packages
         else _("It needs {packages}.", lang).format(packages=needs),
-        _("It was last run with {versions}.", lang).format(versions=last),
+        seen.foot(f"{NAME}/{program.name}", seen.read()),
     ]
     plain_text = _("As plain text", lang)
     if behind := lessons.get(program.lesson):

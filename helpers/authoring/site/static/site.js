@@ -68,7 +68,6 @@ const beside = async (lang) => {
   });
   body.replaceChildren(...rows);
   document.body.classList.add("two-languages");
-  await draw();
 };
 const choice = document.querySelector(".beside select");
 if (choice) {

@@ -29,7 +29,7 @@ from pydantic import SecretStr
 
 from helpers import i18n
 from helpers.backend import serving
-from helpers.builtin import MODEL, faults, routes, server
+from helpers.builtin import MODEL, faults, handler, server
 from helpers.setup import ROOT, CourseError, environment, files, jupyter, pip, processes, python
 from tests.authoring import alone
 from tests.builtin.asking import COUNT, answered
@@ -247,7 +247,7 @@ def test_a_fault_that_refuses_ends_on_windows(on_select: server.Server) -> None:
 
 def test_windows_resets_a_connection_by_two_short_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
-    assert struct.unpack("HH", anew(routes).RESET) == (1, 0)
+    assert struct.unpack("HH", anew(handler).RESET) == (1, 0)
 
 
 def test_a_loop_of_windows_takes_fewer_connections(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     out = _("the folder to build it in (default: site)")
     parser.add_argument("--out", metavar="DIR", type=Path, help=out)
     text = _("OWNER/NAME on GitHub, for links to it (default: what pyproject.toml says)")
-    parser.add_argument("--repository", metavar="OWNER/NAME", help=text)
+    parser.add_argument("--repository", metavar=_("OWNER/NAME"), help=text)
     url = _("the site's address, for its sitemap (default: the repository's GitHub Pages)")
     parser.add_argument("--url", help=url)
     serve = _("show it at an address of this computer, and build it again when a page changes")

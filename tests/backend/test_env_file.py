@@ -84,7 +84,8 @@ def test_what_nobody_reads_is_said(
 ) -> None:
     env_file.write_text(stored, "utf-8")
     assert start(lang) == "built-in"
-    first, *notes = capsys.readouterr().out.splitlines()
+    first, *lines = capsys.readouterr().out.splitlines()
+    notes = [line for line in lines if "helpers.questions()" not in line]
     assert notes and all(part in "\n".join(notes) for part in said)
     findings = list(health._env_file())
     assert [good for good, _ in findings] == [False]

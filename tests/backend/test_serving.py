@@ -340,7 +340,7 @@ def test_what_is_no_origin(origin: str) -> None:
 def test_the_pace_is_that_of_the_course(run: Callable[..., Served], tmp_path: Path) -> None:
     assert "COURSE_PACE" in failed(more={"COURSE_PACE": "fast"})
     env_file = tmp_path / ".env"
-    env_file.write_text("COURSE_PACE=40", encoding="utf-8")
+    env_file.write_text("COURSE_PACE=10", encoding="utf-8")
     body = {"model": MODEL, "max_tokens": 3, "messages": [{"role": "user", "content": COUNT}]}
     took = []
     for pace in (None, 0):
@@ -348,7 +348,7 @@ def test_the_pace_is_that_of_the_course(run: Callable[..., Served], tmp_path: Pa
         start = time.monotonic()
         assert served.request(body=body, path="/v1/chat/completions")[0] == 200
         took.append(time.monotonic() - start)
-    assert took[0] >= 0.25 and took[1] < took[0]
+    assert took[0] >= 1 and took[1] < took[0]
 
 
 @posix_only

@@ -39,13 +39,15 @@ def said(*messages: Any, rule: str = "", tools: Any = None, **more: Any) -> Any:
 
 def found(question: str, result: str, lang: str) -> str:
     """Return what the desk says once `find_order` has returned `result`."""
-    [(name, arguments)] = said(question, rule=RULE[lang], tools=[FIND_ORDER])
-    call = {"id": "1", "type": "function", "function": {"name": name, "arguments": arguments}}
-    turns = [
-        question,
-        {"role": "assistant", "tool_calls": [call]},
-        {"role": "tool", "tool_call_id": "1", "content": result},
+    made = said(question, rule=RULE[lang], tools=[FIND_ORDER])
+    calls = [
+        {"id": f"{place}", "type": "function", "function": {"name": name, "arguments": arguments}}
+        for place, (name, arguments) in enumerate(made)
     ]
+    results = [
+        {"role": "tool", "tool_call_id": call["id"], "content": f"{result}"} for call in calls
+    ]
+    turns = [question, {"role": "assistant", "tool_calls": calls}, *results]
     text: str = said(*turns, rule=RULE[lang], tools=[FIND_ORDER])
     return text
 

@@ -154,9 +154,8 @@ def _choose(request: Request, entry: Entry | None, asked: str) -> list[tuple[Too
     if not chosen and (must or not entry):  # otherwise the book knows better
         words = set(re.findall(r"[A-Za-z0-9_-]+", asked))
         named = [tool for tool in offered if tool.name in words]
-        fitting = (
-            named or _fitting([tool for tool in offered if must or _said(tool, asked)], asked)[:1]
-        )
+        able = [tool for tool in offered if must or _said(tool, asked)]
+        fitting = named or _fitting(able, asked)[:1]
         if must and not fitting:
             # Agents offer the tool for their result last.
             fitting = offered[-1:] if answered else offered[:1]

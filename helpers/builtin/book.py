@@ -20,7 +20,7 @@ MAX_EARLIER = 10  # of the questions before the last one
 _FRENCH = set(
     re.findall(
         r"\w+",
-        "au aux avec bonjour ce cette combien comment dans de des du elle en est et il je la le les ma "
+        "au aux avec calcule calculez bonjour ce cette combien comment dans de des du elle en est et fois font il je la le les ma "
         "mon ne nous où par pas pour pourquoi quand que quel quelle qui quoi salut son stp sur svp tu un une vous",
     )
 )

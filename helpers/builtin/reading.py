@@ -89,7 +89,7 @@ def normalise(text: str) -> str:
 BETWEEN = "[ '’-]"  # words, in what patterns are held against: all other signs are one space there
 # What an entry's ask is that has the reply to whatever is not known under its system message.
 ANYTHING = "~"
-STOPS = (".", "!", "?", "…", "。", "！", "？")
+STOPS = (".", "!", "?", "。", "！", "？")
 NAMES = {"name", "Name"}  # slots that take no more than a name
 
 

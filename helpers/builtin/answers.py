@@ -13,7 +13,7 @@ from helpers.builtin.chat_reply import Call, Reply
 from helpers.builtin.chat_request import Request
 from helpers.builtin.chat_tools import Tool
 from helpers.builtin.likeness import plain
-from helpers.builtin.reading import Entry
+from helpers.builtin.reading import Entry, put
 from helpers.builtin.wire import RequestError
 from helpers.i18n import _
 
@@ -113,13 +113,14 @@ def _results(request: Request) -> list[book.Message]:
 def _words(request: Request, entry: Entry | None) -> str:
     results = _results(request)
     if entry and entry.result and results:
-        said = {str(place): message.text for place, message in enumerate(results)}
-        return re.sub(r"\{(\d)\}", lambda place: said.get(place[1], "…"), entry.result)
+        said = {str(place): "…" for place in range(10)}
+        said |= {str(place): message.text for place, message in enumerate(results)}
+        return put(r"\{(\d)\}", entry.result, said)
     lang = book.language_for(request.messages, _asked(request))
     if results:
         line = _("{tool} returned: {result}", lang)
         return "\n".join(line.format(tool=said.tool, result=said.text) for said in results)
-    return entry.answer if entry else book.unknown(lang)
+    return entry.answer if entry else book.at_a_loss(request.messages, lang)
 
 
 def _json(request: Request, entry: Entry | None, asked: str) -> str:
@@ -153,7 +154,8 @@ def _choose(request: Request, entry: Entry | None, asked: str) -> list[tuple[Too
     if not chosen and (must or not entry):  # otherwise the book knows better
         words = set(re.findall(r"[A-Za-z0-9_-]+", asked))
         named = [tool for tool in offered if tool.name in words]
-        fitting = named or _fitting(offered, asked)[:1]
+        able = [tool for tool in offered if must or _said(tool, asked)]
+        fitting = named or _fitting(able, asked)[:1]
         if must and not fitting:
             # Agents offer the tool for their result last.
             fitting = offered[-1:] if answered else offered[:1]
@@ -189,6 +191,15 @@ def _fitting(offered: list[Tool], asked: str) -> list[Tool]:
     }
     ranked = sorted(offered, key=lambda tool: -shared[tool.name])
     return [tool for tool in ranked if shared[tool.name]]
+
+
+def _said(tool: Tool, asked: str) -> bool:
+    """Say whether a question has the number of an order that a tool asks for, if it asks for one."""
+    return (
+        "order" not in tool.name
+        or "number" not in schemas.properties_of(tool.parameters)
+        or any(map(str.isdigit, asked))
+    )
 
 
 def _vocabulary(text: str) -> set[str]:

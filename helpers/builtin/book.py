@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from helpers.builtin.likeness import words
-from helpers.builtin.reading import SLOT, Book, Entry, load, normalise
+from helpers.builtin.reading import ANYTHING, SLOT, Book, Entry, load, normalise, put
 
 MAX_ASKED = 1000  # characters of what the book is asked for
 MAX_FITTED = 300  # of what is held against patterns, which take long for long texts
@@ -20,8 +20,8 @@ MAX_EARLIER = 10  # of the questions before the last one
 _FRENCH = set(
     re.findall(
         r"\w+",
-        "au aux avec bonjour ce cette comment dans de des du elle en est et il je la le les ma mon ne "
-        "nous où par pas pour pourquoi quand que quel quelle qui quoi salut son sur tu un une vous",
+        "au aux avec calcule calculez bonjour ce cette combien comment dans de des du elle en est et fois font il je la le les ma "
+        "mon ne nous où par pas pour pourquoi quand que quel quelle qui quoi salut son stp sur svp tu un une vous",
     )
 )
 _ENGLISH = set(
@@ -35,6 +35,10 @@ _ENGLISH = set(
 
 # Where Chinese has a space: between Han and what is not.
 GAP = re.compile("(?<=[\u3400-\u9fff])(?=[A-Za-zÀ-ÿ])|(?<=[A-Za-zÀ-ÿ])(?=[\u3400-\u9fff])")
+
+
+# "1 024" and "1,024" are one number.
+THOUSANDS = re.compile(r"(?<!\d)(?<!\d[ ,])([1-9])[ ,\u00a0\u202f](\d{3})(?![ ,]?\d)")
 
 
 course_book = functools.cache(load)
@@ -57,6 +61,16 @@ def language_of(text: str) -> str:
     return "fr" if french > len(said & _ENGLISH) else "en"
 
 
+def _spoken(messages: Sequence[Message]) -> str:
+    """Guess which language the user's last message is in, or the ones before it where it has no words."""
+    said = [message.text for message in messages if message.role != "tool"]
+    last = max((place for place, it in enumerate(messages) if it.role == "user"), default=-1)
+    before = [message.text for message in messages[: last + 1]] or said
+    return language_of(
+        next((text for text in reversed(before) if re.search(r"[^\W\d_]", text)), "")
+    )
+
+
 def _key(text: str) -> str:
     """Return what to look up: nothing for a long text, which Unicode's normal form can take minutes for."""
     return normalise(text) if len(text) <= MAX_ASKED else ""
@@ -70,6 +84,7 @@ def _readings(book: Book, text: str, field: str) -> Iterator[Reading]:
     if len(text) > MAX_ASKED:
         return
     yield normalise(text), {}
+    text = THOUSANDS.sub(r"\1\2", text)
     numbers = re.findall(r"\d{2,}", text)
     slots = {"number": max(numbers, key=len)} if numbers else {}
     slotted = re.sub(r"\d{2,}", SLOT, text)
@@ -117,6 +132,11 @@ def _rules(book: Book, messages: Sequence[Message]) -> tuple[list[str], str, str
     return known, lang, ignored if len(ignored) <= MAX_QUOTED else f"{ignored[:MAX_QUOTED]}…"
 
 
+def _takes_number(entry: Entry) -> bool:
+    """Say whether a call of the entry takes a number from the question."""
+    return any("{number}" in given.values() for _tool, given in entry.calls)
+
+
 def _look_up(
     book: Book, messages: Sequence[Message], systems: Sequence[str | None]
 ) -> tuple[Entry, bool] | None:
@@ -129,8 +149,10 @@ def _look_up(
     ]
     for question, slots in _readings(book, said[-1], "ask") if said else ():
         for system, (earlier, more) in product(systems, [*before, (None, {})]):
-            if entry := book.entries.get((question, system, earlier)):
-                return _filled(entry, {**more, **slots}), system is not None
+            entry = book.entries.get((question, system, earlier))
+            values = {**more, **slots}
+            if entry and ("number" in values or not _takes_number(entry)):
+                return _filled(entry, values), system is not None
     return None
 
 
@@ -159,12 +181,18 @@ def find(messages: Sequence[Message]) -> Entry | None:
     if not (found := _look_up(book, messages, systems)):
         return None
     entry, by_rule = found
-    spoken = language_of([message.text for message in messages if message.role == "user"][-1])
+    spoken = _spoken(messages)
+    asked = [message.text for message in messages if message.role == "user"][-1]
+    if not re.search(r"[^\W\d_]", asked):
+        lang = lang or spoken
     lang = lang or (spoken if spoken != "en" else entry.lang)  # English has the fewest signs
     if lang != entry.lang:
         entry = _filled(book.translations[entry.id, lang], entry.slots)
+    entry = _for_each_number(book, entry, THOUSANDS.sub(r"\1\2", asked[:MAX_ASKED]))
     if ignored and not by_rule:
-        return entry._replace(note=book.notes["rule"][entry.lang].replace("{rule}", ignored))
+        return entry._replace(
+            note=put(r"\{(rule)\}", book.notes["rule"][entry.lang], {"rule": ignored})
+        )
     if _contradicted(book, messages, systems):
         return entry._replace(note=book.notes["history"][entry.lang])
     return entry
@@ -174,7 +202,7 @@ def _filled(entry: Entry, slots: Mapping[str, str]) -> Entry:
     """Return an entry with the values of its {slots}."""
 
     def fill(text: str) -> str:
-        filled = re.sub(r"\{([a-z]+)\}", lambda slot: slots.get(slot[1], slot[0]), text)
+        filled = put(r"\{([a-z]+)\}", text, slots)
         return GAP.sub(" ", filled) if entry.lang == "zh" and filled != text else filled
 
     def value(given: Any) -> Any:
@@ -186,9 +214,31 @@ def _filled(entry: Entry, slots: Mapping[str, str]) -> Entry:
     return entry._replace(answer=answer, calls=calls, result=result, others=others, slots=slots)
 
 
+def _for_each_number(book: Book, entry: Entry, asked: str) -> Entry:
+    """Return an entry that makes its call for each number, of those as long as the one it has."""
+    number = entry.slots.get("number", "")
+    alike = [one for one in dict.fromkeys(re.findall(r"\d+", asked)) if len(one) == len(number)]
+    if len(entry.calls) != 1 or number not in alike or len(alike) == 1:
+        return entry
+    plain = book.translations[entry.id, entry.lang]
+    each = [_filled(plain, {**entry.slots, "number": one}) for one in alike]
+    results = [one.result.replace("{0}", f"{{{place}}}") for place, one in enumerate(each)]
+    calls = [call for one in each for call in one.calls]
+    return entry._replace(calls=calls, result="\n".join(results))
+
+
 def language_for(messages: Sequence[Message], text: str) -> str:
     """Return the language to answer `text` in: the one that the system message asks for, or its own."""
-    return _rules(course_book(), messages)[1] or language_of(text)
+    return _rules(course_book(), messages)[1] or _spoken(messages)
+
+
+def at_a_loss(messages: Sequence[Message], lang: str) -> str:
+    """Return the reply to what the book does not know, which may be in a role that it has to play."""
+    book = course_book()
+    for system in _rules(book, messages)[0]:
+        if entry := book.entries.get((ANYTHING, system, None)):
+            return book.translations[entry.id, lang].answer
+    return book.unknown[lang]
 
 
 def unknown(lang: str) -> str:

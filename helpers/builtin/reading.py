@@ -87,7 +87,22 @@ def normalise(text: str) -> str:
 
 
 BETWEEN = "[ '’-]"  # words, in what patterns are held against: all other signs are one space there
+# What an entry's ask is that has the reply to whatever is not known under its system message.
+ANYTHING = "~"
+STOPS = (".", "!", "?", "。", "！", "？")
 NAMES = {"name", "Name"}  # slots that take no more than a name
+
+
+def put(pattern: str, text: str, values: Mapping[str, str]) -> str:
+    """Put values where `pattern` finds their names; one that ends in a stop of its own gets no other."""
+
+    def value(found: re.Match[str]) -> str:
+        said, closing, stop = values.get(found[1], found[0]), found[2], found[3]
+        if found[1] not in values:
+            return said
+        return said + closing + ("" if said.endswith(STOPS) else stop)
+
+    return re.sub(rf"{pattern}((?:\s?[”»])?)([.。]?)", value, text)
 
 
 class BookError(ValueError):
@@ -224,7 +239,7 @@ class _Reader:
             keys.insert(1, [(None, self.rule(wordings["system"]))])
             for said in product(*keys):
                 there = self.book.entries.setdefault(tuple(key for _, key in said), kept)
-                if (there.id, there.answer) != (kept.id, kept.answer):
+                if said[0][0] != ANYTHING and (there.id, there.answer) != (kept.id, kept.answer):
                     raise BookError(f"{where}, {lang}: {said[0][0]!r} already has an answer")
 
     def known(self, text: str | None, field: str, lang: str) -> str | None:
@@ -281,7 +296,7 @@ def _each(entry: dict[str, Any], tables: dict[str, list[Any]]) -> Iterator[dict[
             known = row.get(lang) if isinstance(row.get(lang), dict) else row
             if (whole := re.fullmatch(r"\{(\w+)\}", value)) and whole[1] in known:
                 return known[whole[1]]
-            return re.sub(r"\{(\w+)\}", lambda name: str(known.get(name[1], name[0])), value)
+            return put(r"\{(\w+)\}", value, {name: str(said) for name, said in known.items()})
 
         yield fill({key: value for key, value in entry.items() if key != "each"}, "")
 

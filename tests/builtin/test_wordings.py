@@ -14,7 +14,7 @@ WORDINGS: Any = yaml.load(
     Path(__file__).with_name("wordings.yaml").read_text(encoding="utf-8"), Loader=reading.LOADER
 )
 # Entries that say the same.
-SAME = {"desk-order": "desk-any-order"}
+SAME = {"desk-order": "desk-any-order", "product-other": "sum-other"}
 
 
 def found(question: str) -> tuple[str, str] | None:

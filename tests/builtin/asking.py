@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import re
 import threading
 import time
 from typing import Any
@@ -25,13 +26,13 @@ def asked(name: str, lang: str = "en") -> str:
     """Return the first wording of a question, with Ada's name where it takes one."""
     wording = ENTRIES[name]["ask"][lang]
     text: str = wording[0] if isinstance(wording, list) else wording
-    return text.replace("{name}", "Ada")
+    return re.sub(r"(?<=[\u4e00-\u9fff])\{name\}", " {name}", text).replace("{name}", "Ada")
 
 
 def answered(name: str, lang: str = "en") -> str:
     """Return its answer in words."""
     text: str = ENTRIES[name]["answer"][lang]
-    return text.replace("{name}", "Ada")
+    return re.sub(r"(?<=[\u4e00-\u9fff])\{name\}", " {name}", text).replace("{name}", "Ada")
 
 
 def request(

@@ -12,7 +12,7 @@ from helpers import i18n
 from helpers.i18n import LANGUAGES
 from helpers.setup.pip import failure, is_setting, pip_environment, progress, taken_over
 
-NETWORK = "ERROR: HTTPSConnectionPool(host='pypi.org'): Max retries exceeded with url: /simple"
+NETWORK = "ERROR: HTTPSConnectionPool(host='index.example'): Max retries exceeded with url: /simple"
 DISK = "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device"
 SOCKS = (
     "ERROR: Could not install packages due to an OSError: Missing dependencies for SOCKS support."

@@ -79,3 +79,14 @@ def test_what_is_public_is_there() -> None:
         text = source.read_text(encoding="utf-8")
         for name in names:
             assert name in text or (source.parent / f"{name}.py").exists(), (module, name)
+
+
+def test_no_widget_is_asked_for_what_ipywidgets_7_does_not_say() -> None:
+    asking = [
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "helpers").rglob("*.py")
+        if "._repr_mimebundle_()" in path.read_text(encoding="utf-8")
+    ]
+    assert asking == ["helpers/views/widgets.py"], (
+        "helpers.views.widgets.bundle_of does for the rest"
+    )

@@ -19,6 +19,7 @@ from helpers.exercises.panel import MARKDOWN
 from helpers.exercises.running import Printed
 from helpers.exercises.texts import predictions
 from helpers.i18n import _
+from helpers.views.widgets import bundle_of
 
 LATE = 1.0  # seconds after a cell's end in which the end of a prediction may arrive
 LABEL = "-predict"  # what the id of a cell that asks has behind that of the cell it asks about
@@ -143,7 +144,7 @@ def predict(name: str, guess: str | None = None) -> None:
     watch = _watches[name] = Watch(shell, name, lambda: str(field.value))
     field.observe(watch.arrive, names="value")
     bundle = {"text/plain": text, "text/markdown": text}
-    display({**box._repr_mimebundle_(), **bundle}, raw=True)
+    display({**bundle_of(box), **bundle}, raw=True)
 
 
 def question(name: str, guess: str) -> str:

@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessage
 
 from helpers.i18n import _, decimal
 from helpers.views.drawing import columns
+from helpers.views.widgets import bundle_of
 
 MILLION = 1_000_000  # tokens, for which prices are given
 HIGHEST = 1_000_000_000  # price that can be typed in
@@ -95,8 +96,11 @@ class TokenBill:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         if not self.rows:
             return {"text/plain": repr(self)}
-        bundle: dict[str, Any] = self._panel()._repr_mimebundle_()
-        return {**bundle, "text/markdown": self._markdown(), "text/plain": repr(self)}
+        return {
+            **bundle_of(self._panel()),
+            "text/markdown": self._markdown(),
+            "text/plain": repr(self),
+        }
 
     def _prices_said(self) -> str:
         said = [
